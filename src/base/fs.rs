@@ -1,0 +1,140 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What failed, and on which path.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {path}")]
+pub struct FileError {
+    /// The action as a verb: "write", "read", "create".
+    pub action: &'static str,
+    /// The path as it was asked for.
+    pub path: PathBuf,
+    /// The system's word.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { action, path, source }
+    }
+
+    /// Whether the path simply does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    fs::read(path).map_err(FileError::on("read", path))
+}
+
+/// Reads a whole UTF-8 file.
+///
+/// # Errors
+/// [`FileError`] with the path, also for a file that is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    fs::read_to_string(path).map_err(FileError::on("read", path))
+}
+
+/// Creates a folder and the ones above it.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn create_folder(path: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(path).map_err(FileError::on("create the folder", path))
+}
+
+/// Writes a file so that a reader sees the old content or the new, and the new survives a power cut:
+/// a temporary file beside it, synced, renamed over it, folder synced. Missing folders are created.
+///
+/// # Errors
+/// [`FileError`] with the path; the old content is then untouched.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    create_folder(folder)?;
+    let fail = || FileError::on("write", path);
+    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).map_err(fail())?;
+    file.write_all(bytes).map_err(fail())?;
+    file.as_file().sync_all().map_err(fail())?;
+    file.persist(path).map_err(|error| fail()(error.error))?;
+    sync_folder(folder).map_err(fail())
+}
+
+/// Creates a file that must not exist yet; `Ok(false)` when it does.
+///
+/// # Errors
+/// [`FileError`] for anything but an existing file.
+pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    match file {
+        Ok(mut file) => {
+            file.write_all(bytes).and_then(|()| file.sync_all()).map_err(FileError::on("write", path))?;
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(FileError::on("create", path)(error)),
+    }
+}
+
+/// The files directly in a folder, sorted by name; none when there is no such folder.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn list(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FileError::on("list", path)(error)),
+    };
+    let mut found = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(FileError::on("list", path))?;
+    found.sort();
+    Ok(found)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/folder/file");
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(list(path.parent().unwrap()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn the_second_of_two_creators_loses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lease");
+        assert!(create_exclusively(&path, b"a").unwrap());
+        assert!(!create_exclusively(&path, b"b").unwrap());
+        assert_eq!(read(&path).unwrap(), b"a");
+    }
+
+    #[test]
+    fn an_error_names_the_path() {
+        let error = read(Path::new("no/such/file")).unwrap_err();
+        assert!(error.is_not_found());
+        assert_eq!(error.to_string(), "read no/such/file");
+    }
+}

@@ -1,0 +1,9 @@
+//! What everything else stands on: digests, canonical JSON, addressed randomness, atomic files, the clock.
+
+pub mod canon;
+pub mod clock;
+pub mod digest;
+pub mod fs;
+pub mod progress;
+pub mod stream;
+pub mod suggest;

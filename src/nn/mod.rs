@@ -1,0 +1,3 @@
+pub mod backbone;
+pub mod head;
+pub mod ops;

@@ -1,0 +1,65 @@
+//! An ablation: one question, several arms, the same seeds and splits for each.
+
+use serde::{Deserialize, Serialize};
+
+use super::experiment::Experiment;
+
+/// A question and the experiments that answer it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ablation {
+    /// Unique in a store: the key of reports and tables.
+    pub name: String,
+    /// What is asked, in one sentence.
+    pub question: String,
+    /// One or two lines more.
+    pub description: String,
+    /// The arm that others are compared with.
+    pub baseline: String,
+    /// Dotted spec keys (or tables of keys) that arms may set.
+    pub factors: Vec<String>,
+    /// Seeds of the experiments.
+    pub seeds: Vec<u64>,
+    /// Labels of the splits: seeds of drawn splits, or names of list folders.
+    pub splits: Vec<String>,
+    /// In the order of the file.
+    pub arms: Vec<Arm>,
+    /// Which arms tell whether the study is in the regime its question speaks of.
+    pub regime: Option<Regime>,
+    /// Seed-major: every split and arm of one seed, then the next seed.
+    pub experiments: Vec<Member>,
+}
+
+/// A named setting of the factors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    /// Unique in the ablation.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// Uses true masks of unlabeled images: a ceiling, not a method.
+    pub oracle: bool,
+}
+
+/// One experiment of an ablation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// The arm's name.
+    pub arm: String,
+    /// The seed.
+    pub seed: u64,
+    /// The split's label.
+    pub split: String,
+    /// The resolved experiment.
+    pub experiment: Experiment,
+}
+
+/// `[regime]`: the arms that show whether the study can answer its question at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Regime {
+    /// The supervised arm at the teacher's own length.
+    pub short: String,
+    /// The supervised arm at the length of a re-training: should gain nothing beyond the noise (budget line).
+    pub long: String,
+    /// True masks everywhere: should be clearly above `long` (headroom line).
+    pub ceiling: String,
+}

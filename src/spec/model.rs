@@ -1,0 +1,41 @@
+//! `[model]`: backbone, head, width, pretrained weights.
+
+use serde::{Deserialize, Serialize};
+
+use super::experiment::Location;
+
+/// `[model]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Model {
+    /// The feature extractor.
+    pub backbone: Backbone,
+    /// The segmentation head.
+    pub head: Head,
+    /// Multiplies every channel count of backbone and head; 1 is the network of the paper.
+    pub width: f64,
+    /// Input pixels per pixel of the deepest features: 8 (official) or 16.
+    pub output_stride: usize,
+    /// A .safetensors or zip .pth file with backbone weights; none trains from addressed random weights.
+    pub weights: Option<Location>,
+}
+
+/// Feature extractors, named as in torchvision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backbone {
+    /// ResNet-18, basic blocks.
+    Resnet18,
+    /// ResNet-50, bottleneck blocks.
+    Resnet50,
+    /// ResNet-101, bottleneck blocks.
+    Resnet101,
+}
+
+/// Segmentation heads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Head {
+    /// DeepLabV3+ as the official code builds it.
+    #[serde(rename = "deeplabv3plus")]
+    DeepLabV3Plus,
+}

@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -53,6 +53,9 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
     fs::create_dir_all(path).map_err(FileError::on("create the folder", path))
 }
 
+/// How the names of files in the making begin; [`list`] does not see them.
+const TEMPORARY: &str = ".tmp-";
+
 /// Writes a file so that a reader sees the old content or the new, and the new survives a power cut:
 /// a temporary file beside it, synced, renamed over it, folder synced. Missing folders are created.
 ///
@@ -62,7 +65,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     create_folder(folder)?;
     let fail = || FileError::on("write", path);
-    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).map_err(fail())?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
     file.write_all(bytes).map_err(fail())?;
     file.as_file().sync_all().map_err(fail())?;
     file.persist(path).map_err(|error| fail()(error.error))?;
@@ -85,7 +88,8 @@ pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> 
     }
 }
 
-/// The files directly in a folder, sorted by name; none when there is no such folder.
+/// What is directly in a folder, sorted by name; none when there is no such folder. Files that another call is writing,
+/// or did not finish, are not there yet.
 ///
 /// # Errors
 /// [`FileError`] with the path.
@@ -96,11 +100,16 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>, FileError> {
         Err(error) => return Err(FileError::on("list", path)(error)),
     };
     let mut found = entries
+        .filter(|entry| !entry.as_ref().is_ok_and(is_in_the_making))
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<io::Result<Vec<_>>>()
         .map_err(FileError::on("list", path))?;
     found.sort();
     Ok(found)
+}
+
+fn is_in_the_making(entry: &DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with(TEMPORARY)
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
@@ -120,6 +129,14 @@ mod tests {
         write_atomically(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(list(path.parent().unwrap()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_file_in_the_making_is_not_there_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        write_atomically(&folder.path().join("whole"), b"").unwrap();
+        fs::write(folder.path().join(".tmp-half"), b"").unwrap();
+        assert_eq!(list(folder.path()).unwrap(), [folder.path().join("whole")]);
     }
 
     #[test]

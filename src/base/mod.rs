@@ -5,5 +5,6 @@ pub mod clock;
 pub mod digest;
 pub mod fs;
 pub mod progress;
+pub mod share;
 pub mod stream;
 pub mod suggest;

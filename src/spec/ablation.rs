@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::data::Split;
 use super::experiment::Experiment;
 
 /// A question and the experiments that answer it.
@@ -62,4 +63,34 @@ pub struct Regime {
     pub long: String,
     /// True masks everywhere: should be clearly above `long` (headroom line).
     pub ceiling: String,
+}
+
+impl Ablation {
+    /// Whether this is a single experiment, named after its file: then its name is no claim to be the same question.
+    pub fn is_single_experiment(&self) -> bool {
+        self.factors.is_empty() && self.arms.len() == 1
+    }
+
+    /// A single experiment as a study of one arm.
+    pub fn of_experiment(name: &str, experiment: Experiment) -> Self {
+        let split = match &experiment.split {
+            Split::Drawn { seed, .. } => seed.to_string(),
+            Split::Lists { folder } => {
+                folder.file_name().map_or_else(String::new, |folder| folder.to_string_lossy().into_owned())
+            }
+        };
+        let description = experiment.about.description.clone();
+        Self {
+            name: name.to_owned(),
+            question: format!("What does {name} reach?"),
+            description: description.clone(),
+            baseline: name.to_owned(),
+            factors: Vec::new(),
+            seeds: vec![experiment.seed],
+            splits: vec![split.clone()],
+            arms: vec![Arm { name: name.to_owned(), description, oracle: experiment.method.is_oracle() }],
+            regime: None,
+            experiments: vec![Member { arm: name.to_owned(), seed: experiment.seed, split, experiment }],
+        }
+    }
 }

@@ -106,3 +106,16 @@ impl Default for Augment {
         }
     }
 }
+
+impl Strong {
+    /// No part at all: what a training without strong augmentation is hashed as, whatever the switched-off parts say.
+    pub fn none() -> Self {
+        Self {
+            on: StrongOn::None,
+            jitter: Jitter { p: 0.0, brightness: 0.0, contrast: 0.0, saturation: 0.0, hue: 0.0 },
+            grayscale: Grayscale { p: 0.0 },
+            blur: Blur { p: 0.0, sigma: [0.0, 0.0] },
+            cutout: Cutout { p: 0.0, area: [0.0, 0.0], aspect: [1.0, 1.0] },
+        }
+    }
+}

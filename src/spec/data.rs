@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::experiment::Location;
+use crate::base::share;
 
 /// `[data]`: where images and masks come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,7 +102,7 @@ impl Amount {
     pub fn of(self, n: usize) -> usize {
         match self {
             Self::Count(count) => count.min(n),
-            Self::Fraction(fraction) => (fraction * n as f64).floor() as usize,
+            Self::Fraction(fraction) => share::floor(fraction, n as u64) as usize,
         }
     }
 }

@@ -22,6 +22,17 @@ pub struct Method {
     pub relabel_reliable: bool,
 }
 
+impl Method {
+    /// Whether the recipe compares checkpoints of the teacher (paper Eq. 4).
+    pub fn compares_checkpoints(&self) -> bool {
+        let select = match &self.select {
+            Select::Image(select) | Select::Pixel(PixelSelect::Matched { to: select }) => select,
+            Select::None | Select::Pixel(_) => return false,
+        };
+        self.retrainings > 0 && select.criterion == ImageCriterion::Stability
+    }
+}
+
 /// Where the masks of unlabeled images come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -141,4 +152,19 @@ pub enum PixelSelect {
     },
     /// Pixels whose label is right: not a method, a ceiling.
     Oracle,
+}
+
+impl Method {
+    /// Whether true masks of unlabeled images are used: a ceiling, not a method.
+    pub fn is_oracle(&self) -> bool {
+        let by_truth = |select: &ImageSelect| select.criterion == ImageCriterion::Oracle;
+        self.labels == Labels::Truth
+            || self.retrainings > 0
+                && match &self.select {
+                    Select::None => false,
+                    Select::Image(select) => by_truth(select),
+                    Select::Pixel(PixelSelect::Matched { to }) => by_truth(to),
+                    Select::Pixel(rule) => *rule == PixelSelect::Oracle,
+                }
+    }
 }

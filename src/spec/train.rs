@@ -39,3 +39,12 @@ pub enum Length {
     /// Optimiser steps, whatever the list's size.
     Iterations(u64),
 }
+
+impl Length {
+    /// The number of epochs or of iterations, whichever it is told in.
+    pub fn units(self) -> u64 {
+        match self {
+            Self::Epochs(count) | Self::Iterations(count) => count,
+        }
+    }
+}

@@ -1,1 +1,3 @@
+//! Segmentation heads.
 
+pub mod deeplabv3plus;

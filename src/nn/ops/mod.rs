@@ -1,1 +1,34 @@
+//! The operations of a segmentation network, forward and backward.
+//!
+//! Every operation has two implementations:
+//! - **the reference path**, plain tensor operations of candle whose gradients are candle's own: it runs on any device;
+//! - **the CPU kernel**, a candle custom operation with a backward pass of its own, taken for f32 on a CPU. It is
+//!   several times as fast, and has what candle lacks or refuses: gradients of strided convolutions of odd sizes,
+//!   padded max pooling, gradients of resizing.
+//!
+//! Both are tested against PyTorch, values and gradients (`tests/fixtures/nn/make.py`).
+//!
+//! **Same bits, always.** A kernel's parallel work items are cut by the sizes of the tensors, never by the number
+//! of threads; each item is computed by one thread; what several items add to is summed in a fixed order afterwards.
+//! Matrix products run over at most 512 terms at a time ([`gemm`]), because beyond that the library splits
+//! them by the cache sizes it finds. `exp` is our own ([`exp`]), and nothing relies on fused multiply-add.
+//!
+//! [`conv2d`] · [`batch_norm`] · [`add_relu`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
+//! [`cross_entropy`]; underneath: [`gemm`] · [`exp`] · [`memory`].
+
+pub mod add_relu;
+pub mod batch_norm;
+pub mod conv2d;
+pub mod cross_entropy;
+pub mod dropout;
+pub mod exp;
+pub mod gemm;
+pub mod max_pool;
+pub mod memory;
+pub mod pool;
 pub mod resize;
+mod simd;
+pub mod softmax;
+
+#[cfg(test)]
+pub(crate) mod fixture;

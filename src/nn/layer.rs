@@ -1,0 +1,158 @@
+//! Convolution, and convolution + batch normalisation + ReLU, as every network here uses them.
+
+use candle_core::{Result, Tensor, Var};
+
+use super::ops::batch_norm::{self, batch_norm, scale_shift};
+use super::ops::conv2d::{Window, add_bias, conv2d};
+use super::ops::dropout::DropoutAt;
+use super::params::{Builder, Init};
+
+/// Share of a batch's statistics in the running averages (PyTorch's `momentum`).
+const MOMENTUM: f64 = 0.1;
+
+/// Why a network is run.
+#[derive(Debug, Clone, Copy)]
+pub enum Pass<'a> {
+    /// To learn: batch statistics, which running averages take in; dropout, if addressed; a graph for gradients.
+    Train(Option<&'a DropoutAt>),
+    /// To predict: running averages, no dropout, no graph.
+    Infer,
+}
+
+impl Pass<'_> {
+    /// The tensor of a parameter: part of the graph when training.
+    fn read(self, var: &Var) -> Tensor {
+        match self {
+            Pass::Train(_) => var.as_tensor().clone(),
+            Pass::Infer => var.as_detached_tensor(),
+        }
+    }
+}
+
+/// Sizes of a convolution.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Side of the square kernel.
+    pub kernel: usize,
+    /// Stride, padding, dilation.
+    pub window: Window,
+}
+
+impl Shape {
+    /// A 1×1 convolution.
+    pub fn point(inputs: usize, outputs: usize) -> Self {
+        Self { inputs, outputs, kernel: 1, window: Window::POINT }
+    }
+
+    /// A 3×3 convolution that keeps the size at stride 1.
+    pub fn three(inputs: usize, outputs: usize, stride: usize, dilation: usize) -> Self {
+        Self { inputs, outputs, kernel: 3, window: Window::same(3, stride, dilation) }
+    }
+
+    fn dims(&self) -> [usize; 4] {
+        [self.outputs, self.inputs, self.kernel, self.kernel]
+    }
+
+    /// PyTorch's default initial values for this convolution.
+    pub fn default_init(&self) -> Init {
+        Init::FanIn { fan: self.inputs * self.kernel * self.kernel }
+    }
+}
+
+/// Convolution without bias, batch normalisation, and ReLU if `relu`.
+pub struct ConvNorm {
+    kernel: Var,
+    window: Window,
+    weight: Var,
+    bias: Var,
+    mean: Var,
+    variance: Var,
+    relu: bool,
+}
+
+impl ConvNorm {
+    /// The layer whose convolution and normalisation are the submodules `names` of the builder's.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn new(
+        builder: &mut Builder<'_>,
+        names: (&str, &str),
+        shape: Shape,
+        init: Init,
+        relu: bool,
+    ) -> Result<Self> {
+        let kernel = builder.at(names.0).trainable("weight", &shape.dims(), init)?;
+        let mut norm = builder.at(names.1);
+        let size = shape.outputs;
+        Ok(Self {
+            kernel,
+            window: shape.window,
+            weight: norm.trainable("weight", &[size], Init::Constant(1.0))?,
+            bias: norm.trainable("bias", &[size], Init::Constant(0.0))?,
+            mean: norm.running("running_mean", size, 0.0)?,
+            variance: norm.running("running_var", size, 1.0)?,
+            relu,
+        })
+    }
+
+    /// `(B, C, H, W)` to `(B, O, oh, ow)`.
+    ///
+    /// # Errors
+    /// When the shapes don't fit, or, in training, when a channel of the result has a single value.
+    pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        let out = conv2d(x, &pass.read(&self.kernel), self.window)?;
+        let (weight, bias) = (pass.read(&self.weight), pass.read(&self.bias));
+        match pass {
+            Pass::Train(_) => {
+                let (out, batch) = batch_norm(&out, &weight, &bias, self.relu)?;
+                take_in(&self.mean, &batch.mean)?;
+                take_in(&self.variance, &batch.variance)?;
+                Ok(out)
+            }
+            Pass::Infer => {
+                let (mean, variance) = (self.mean.as_detached_tensor(), self.variance.as_detached_tensor());
+                let (scale, shift) = batch_norm::fold(&weight, &bias, &mean, &variance)?;
+                scale_shift(out, &scale, &shift, self.relu)
+            }
+        }
+    }
+}
+
+/// Moves a running average towards a batch's value.
+fn take_in(running: &Var, batch: &Tensor) -> Result<()> {
+    let kept = (running.as_detached_tensor() * (1.0 - MOMENTUM))?;
+    running.set(&(kept + (batch * MOMENTUM)?)?)
+}
+
+/// Convolution with a bias.
+pub struct Conv {
+    weight: Var,
+    bias: Var,
+    window: Window,
+}
+
+impl Conv {
+    /// The submodule `name`, with PyTorch's default initial values.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn new(builder: &mut Builder<'_>, name: &str, shape: Shape) -> Result<Self> {
+        let mut conv = builder.at(name);
+        let weight = conv.trainable("weight", &shape.dims(), shape.default_init())?;
+        let bias = conv.trainable("bias", &[shape.outputs], shape.default_init())?;
+        Ok(Self { weight, bias, window: shape.window })
+    }
+
+    /// `(B, C, H, W)` to `(B, O, oh, ow)`.
+    ///
+    /// # Errors
+    /// When the shapes don't fit.
+    pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        add_bias(&conv2d(x, &pass.read(&self.weight), self.window)?, &pass.read(&self.bias))
+    }
+}

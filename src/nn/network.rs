@@ -1,0 +1,154 @@
+//! A segmentation network: backbone, head, and the numbers in them.
+
+use candle_core::{Device, Result, Tensor, Var, bail};
+
+use super::backbone::resnet::ResNet;
+use super::head::deeplabv3plus::DeepLabV3Plus;
+use super::layer::Pass;
+use super::ops::resize::bilinear;
+use super::params::{Builder, Parameters};
+use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
+use crate::spec::model::{Head, Model};
+
+pub use super::ops::dropout::DropoutAt;
+
+/// What all backbone parameters' names start with.
+const BACKBONE: &str = "backbone.";
+
+/// Why a network could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// Only two output strides are meant.
+    #[error("build a network of output stride {0}: it is 8 or 16")]
+    OutputStride(usize),
+    /// A width of nothing, or of no number.
+    #[error("build a network of width {0}: it is a positive number, 1 for the network of the paper")]
+    Width(f64),
+    /// A segmentation needs something to tell apart.
+    #[error("build a network for {0} classes: there are 2 to 255")]
+    Classes(usize),
+    /// The device refused.
+    #[error("allocate a network")]
+    Device(#[source] candle_core::Error),
+}
+
+/// A segmentation network with its parameters and running statistics.
+///
+/// [`Network::forward`] may be called from several threads at once, but not during [`Network::forward_train`] or while
+/// an optimiser moves the parameters: no memory is at risk then, but the result is of no step in particular.
+pub struct Network {
+    backbone: ResNet,
+    head: DeepLabV3Plus,
+    parameters: Parameters,
+}
+
+impl Network {
+    /// A network with the initial values that belong to `seed` and `role`; `model.weights` is not read.
+    ///
+    /// # Errors
+    /// When `model` or `classes` describe no network, or the device has no room for it.
+    pub fn new(
+        model: &Model,
+        classes: usize,
+        seed: u64,
+        role: &str,
+        device: &Device,
+    ) -> std::result::Result<Self, NetworkError> {
+        let Model { backbone, head: Head::DeepLabV3Plus, width, output_stride, .. } = *model;
+        if ![8, 16].contains(&output_stride) {
+            return Err(NetworkError::OutputStride(output_stride));
+        }
+        if !(width > 0.0 && width.is_finite()) {
+            return Err(NetworkError::Width(width));
+        }
+        if !(2..=255).contains(&classes) {
+            return Err(NetworkError::Classes(classes));
+        }
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(&mut parameters, seed, role, device);
+        let mut build = || {
+            let backbone = ResNet::new(&mut builder.at("backbone"), backbone, width, output_stride)?;
+            let head = DeepLabV3Plus::new(&mut builder, backbone.channels, classes, width, output_stride)?;
+            Ok((backbone, head))
+        };
+        let (backbone, head) = build().map_err(NetworkError::Device)?;
+        Ok(Self { backbone, head, parameters })
+    }
+
+    /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics,
+    /// dropout, and a graph for gradients. Running statistics take in the batch's.
+    ///
+    /// # Errors
+    /// When `x` has another shape, or a single image (batch normalisation of the image's mean needs two).
+    pub fn forward_train(&self, x: &Tensor, dropout: &DropoutAt) -> Result<Tensor> {
+        self.run(x, Pass::Train(Some(dropout)))
+    }
+
+    /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to predict with.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.run(&x.detach(), Pass::Infer)
+    }
+
+    fn run(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        let (batch, channels, height, width) = x.dims4()?;
+        if channels != 3 || batch * height * width == 0 {
+            bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
+        }
+        let logits = self.head.forward(&self.backbone.forward(x, pass)?, pass)?;
+        bilinear(&logits, height, width)
+    }
+
+    /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster
+    /// (official code `main.py`: what is not named "backbone").
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Var, bool)> {
+        self.parameters.trainable.iter().map(|(name, var)| (name.as_str(), var, !name.starts_with(BACKBONE)))
+    }
+
+    /// A copy of all parameters and running statistics.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn state(&self) -> Result<State> {
+        self.parameters
+            .all()
+            .into_iter()
+            .map(|(name, var)| Ok((name.to_owned(), var.as_detached_tensor().copy()?)))
+            .collect()
+    }
+
+    /// Takes over all parameters and running statistics.
+    ///
+    /// # Errors
+    /// When `state` is not of a network like this one; nothing is changed then.
+    pub fn load_state(&self, state: &State) -> std::result::Result<(), WeightsError> {
+        let own = self.parameters.all();
+        let report = state.fit(&own);
+        if !report.is_exact() {
+            return Err(WeightsError::OtherNetwork { report });
+        }
+        state.fill(&own)
+    }
+
+    /// Takes pretrained weights over into the backbone and says what did not fit.
+    ///
+    /// # Errors
+    /// When fewer than half of the backbone's tensors are found in `weights`; nothing is changed then.
+    pub fn load_backbone(&self, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
+        let all = self.parameters.all();
+        let own =
+            all.into_iter().filter_map(|(name, var)| Some((name.strip_prefix(BACKBONE)?, var))).collect();
+        let state = weights.backbone();
+        let report = state.fit(&own);
+        if report.loaded * 2 < own.len() {
+            return Err(WeightsError::OtherBackbone { path: weights.path().to_owned(), report });
+        }
+        state.fill(&own)?;
+        Ok(report)
+    }
+}
+
+#[cfg(test)]
+mod tests;

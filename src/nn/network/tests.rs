@@ -1,0 +1,264 @@
+use candle_core::{DType, Device};
+
+use super::*;
+use crate::nn::ops::cross_entropy::cross_entropy;
+use crate::nn::ops::fixture::Fixture;
+use crate::spec::model::Backbone;
+use crate::train::sgd::{Rates, Sgd};
+
+fn model(backbone: Backbone, width: f64, output_stride: usize) -> Model {
+    Model { backbone, head: Head::DeepLabV3Plus, width, output_stride, weights: None }
+}
+
+fn images(shape: (usize, usize, usize, usize)) -> Result<Tensor> {
+    let count = shape.0 * shape.1 * shape.2 * shape.3;
+    let mut stream = crate::base::stream::Stream::at(3, "test", "", 0, "images");
+    Tensor::from_vec((0..count).map(|_| stream.normal() as f32).collect(), shape, &Device::Cpu)
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().and_then(|x| x.to_vec1()).expect("an f32 tensor")
+}
+
+/// Numbers in [-1, 1) that the fixture's script makes as well.
+fn scattered(name: &str, shape: &[usize]) -> Result<Tensor> {
+    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+    let value = |index: u32| {
+        let mixed = index.wrapping_add(1).wrapping_mul(2_654_435_761).wrapping_add(seed);
+        let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(2_246_822_519);
+        ((mixed ^ (mixed >> 13)) >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    Tensor::from_vec((0..shape.iter().product::<usize>() as u32).map(value).collect(), shape, &Device::Cpu)
+}
+
+/// The relative distance of the farthest value.
+fn distance(found: &Tensor, expected: &Tensor) -> Result<f32> {
+    let largest = |t: &Tensor| t.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
+    Ok(largest(&(found - expected)?)? / largest(expected)?)
+}
+
+fn every_fourth(x: &Tensor) -> Result<Tensor> {
+    let indices = |n: usize| Tensor::arange_step(0u32, n as u32, 4, &Device::Cpu);
+    x.index_select(&indices(x.dim(2)?)?, 2)?.index_select(&indices(x.dim(3)?)?, 3)
+}
+
+#[test]
+fn a_training_step_is_that_of_pytorch() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let fixture = Fixture::open("network");
+    for (name, backbone, output_stride, (h, w)) in [
+        ("resnet18 at 16", Backbone::Resnet18, 16, (33, 26)),
+        ("resnet50 at 8", Backbone::Resnet50, 8, (17, 18)),
+    ] {
+        let case = fixture.case(name);
+        let net = Network::new(&model(backbone, 0.125, output_stride), 3, 0, "teacher", &Device::Cpu)?;
+        for (name, var, _) in net.parameters() {
+            let values = scattered(name, var.dims())?;
+            let fan = var.elem_count() / var.dim(0)?;
+            let one_more = var.rank() == 1 && name.ends_with("weight");
+            var.set(&if one_more { ((values / 4.0)? + 1.0)? } else { (values / (fan as f64).sqrt())? })?;
+        }
+        // The input whose units are farthest from their kinks, where rounding would flip a gradient.
+        let number = case.tensor("input").to_vec1::<i64>()?[0];
+        let x = scattered(&format!("x{number}"), &[4, 3, h, w])?;
+        let target = ((scattered("target", &[4, h, w])? * 2.0)? + 2.0)?.to_dtype(DType::U8)?;
+        let ignored = Tensor::full(255u8, target.shape(), &Device::Cpu)?;
+        let target = target.eq(3u8)?.where_cond(&ignored, &target)?;
+
+        let logits = net.run(&x, Pass::Train(None))?;
+        let loss = cross_entropy(&logits, &target)?;
+        let gradients = loss.backward()?;
+        Sgd::new(net.parameters(), 0.9, 1e-4).step(&gradients, Rates { backbone: 0.01, head: 0.1 })?;
+
+        let mut far = Vec::new();
+        let mut compare = |what: String, found: &Tensor| -> Result<()> {
+            let distance = distance(found, case.tensor(&what))?;
+            if distance > 1e-4 {
+                far.push(format!("{what}: {distance}"));
+            }
+            Ok(())
+        };
+        compare("logits".to_owned(), &every_fourth(&logits)?)?;
+        compare("loss".to_owned(), &loss)?;
+        let mut compared = 0;
+        for (name, var, _) in net.parameters().filter(|p| case.has(&format!("grad.{}", p.0))) {
+            compare(format!("grad.{name}"), gradients.get(var).ok_or("no gradient")?)?;
+            compare(format!("after.{name}"), var)?;
+            compared += 1;
+        }
+        compare("inference".to_owned(), &every_fourth(&net.forward(&x)?)?)?;
+        assert!(far.is_empty(), "{name}: {far:#?}");
+        assert_eq!(compared, 8, "{name}");
+    }
+    Ok(())
+}
+
+/// Losses and final state of a training of 20 steps on `threads` threads.
+fn train(threads: usize) -> (Vec<u32>, Vec<u8>) {
+    let run = || -> std::result::Result<_, Box<dyn std::error::Error>> {
+        let net = Network::new(&model(Backbone::Resnet18, 0.25, 16), 4, 0, "teacher", &Device::Cpu)?;
+        let mut sgd = Sgd::new(net.parameters(), 0.9, 1e-4);
+        let target = Tensor::from_vec(
+            (0..3 * 40 * 47).map(|i| (i / 97 % 5) as u8).collect(),
+            (3, 40, 47),
+            &Device::Cpu,
+        )?;
+        let target = target.eq(4u8)?.where_cond(&target.ones_like()?.affine(255.0, 0.0)?, &target)?;
+        let x = images((3, 3, 40, 47))?;
+        let mut losses = Vec::new();
+        for step in 0..20 {
+            let at = DropoutAt { seed: 0, role: "teacher".to_owned(), step };
+            let loss = cross_entropy(&net.forward_train(&x, &at)?, &target)?;
+            sgd.step(&loss.backward()?, Rates { backbone: 0.01, head: 0.1 })?;
+            losses.push(loss.to_scalar::<f32>()?.to_bits());
+        }
+        Ok((losses, net.state()?.to_bytes()?))
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+    pool.install(|| run().map_err(|e| e.to_string())).expect("a training")
+}
+
+#[test]
+fn a_training_has_the_same_bits_on_any_number_of_threads() {
+    let one = train(1);
+    let loss = |bits: Option<&u32>| f32::from_bits(*bits.expect("20 losses"));
+    assert!(loss(one.0.last()) < 0.9 * loss(one.0.first()), "it learns: {:?}", one.0);
+    for threads in [2, 3] {
+        assert!(train(threads) == one, "{threads} threads");
+    }
+}
+
+#[test]
+fn logits_have_the_size_of_the_image() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    for (backbone, output_stride, (height, width)) in [
+        (Backbone::Resnet18, 16, (33, 26)),
+        (Backbone::Resnet50, 8, (48, 41)),
+        (Backbone::Resnet18, 8, (1, 1)),
+    ] {
+        let net = Network::new(&model(backbone, 0.125, output_stride), 5, 0, "teacher", &Device::Cpu)?;
+        assert_eq!(net.forward(&images((1, 3, height, width))?)?.dims(), [1, 5, height, width]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_prediction_keeps_no_graph_and_changes_nothing() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let net = Network::new(&model(Backbone::Resnet18, 0.125, 16), 3, 0, "teacher", &Device::Cpu)?;
+    let before = net.state()?.to_bytes()?;
+    let x = images((2, 3, 32, 32))?;
+    let first = net.forward(&x)?;
+    assert!(!first.track_op());
+    assert_eq!(values(&first), values(&net.forward(&x)?));
+    assert_eq!(before, net.state()?.to_bytes()?);
+    Ok(())
+}
+
+#[test]
+fn several_threads_may_predict_at_once() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let net = Network::new(&model(Backbone::Resnet18, 0.125, 16), 3, 0, "teacher", &Device::Cpu)?;
+    let x = images((2, 3, 32, 32))?;
+    let alone = values(&net.forward(&x)?);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..4).map(|_| scope.spawn(|| values(&net.forward(&x).expect("it ran before")))).collect();
+        threads.into_iter().for_each(|t| assert_eq!(t.join().expect("no panic"), alone));
+    });
+    Ok(())
+}
+
+#[test]
+fn one_image_is_too_few_to_learn_from() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let net = Network::new(&model(Backbone::Resnet18, 0.125, 16), 3, 0, "teacher", &Device::Cpu)?;
+    let at = DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 };
+    let error =
+        net.forward_train(&images((1, 3, 32, 32))?, &at).expect_err("the mean of one image has no variance");
+    assert!(error.to_string().contains("more than one image per step"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn impossible_models_are_explained() {
+    let error = |model: &Model, classes| match Network::new(model, classes, 0, "teacher", &Device::Cpu) {
+        Ok(_) => "none".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    insta::assert_snapshot!(error(&model(Backbone::Resnet18, 1.0, 32), 3), @"build a network of output stride 32: it is 8 or 16");
+    insta::assert_snapshot!(error(&model(Backbone::Resnet18, 0.0, 8), 3), @"build a network of width 0: it is a positive number, 1 for the network of the paper");
+    insta::assert_snapshot!(error(&model(Backbone::Resnet18, f64::NAN, 8), 3), @"build a network of width NaN: it is a positive number, 1 for the network of the paper");
+    insta::assert_snapshot!(error(&model(Backbone::Resnet18, 1.0, 8), 1), @"build a network for 1 classes: there are 2 to 255");
+}
+
+#[test]
+fn images_of_another_shape_are_explained() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let net = Network::new(&model(Backbone::Resnet18, 0.125, 16), 3, 0, "teacher", &Device::Cpu)?;
+    for shape in [(1, 4, 8, 8), (1, 3, 0, 8)] {
+        let error = net.forward(&Tensor::zeros(shape, DType::F32, &Device::Cpu)?).expect_err("no image");
+        assert!(error.to_string().contains("images are (B, 3, H, W)"), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_head_is_everything_outside_the_backbone() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let net = Network::new(&model(Backbone::Resnet18, 0.125, 16), 3, 0, "teacher", &Device::Cpu)?;
+    let head: Vec<_> = net.parameters().filter(|p| p.2).map(|p| p.0).collect();
+    insta::assert_snapshot!(head.join("\n"));
+    assert!(net.parameters().map(|p| p.0).is_sorted());
+    Ok(())
+}
+#[test]
+fn a_network_takes_over_another_ones_state() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let build =
+        |seed, width| Network::new(&model(Backbone::Resnet18, width, 16), 3, seed, "teacher", &Device::Cpu);
+    let (one, other) = (build(1, 0.125)?, build(2, 0.125)?);
+    let x = images((2, 3, 20, 20))?;
+    one.forward_train(&x, &DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 })?;
+    assert_ne!(values(&one.forward(&x)?), values(&other.forward(&x)?));
+    other.load_state(&one.state()?)?;
+    assert_eq!(values(&one.forward(&x)?), values(&other.forward(&x)?));
+    let error = build(1, 0.25)?.load_state(&one.state()?).expect_err("the width differs");
+    assert!(
+        error.to_string().contains("of another shape: backbone.bn1.bias is [8] in the file and [16] here"),
+        "{error}"
+    );
+    Ok(())
+}
+
+/// A file with the backbone's part of a network's state, under torchvision's names and with a classifier.
+fn torchvision_file(
+    net: &Network,
+    directory: &std::path::Path,
+) -> std::result::Result<WeightsFile, WeightsError> {
+    let state = net.state().map_err(WeightsError::Tensor)?;
+    let names = state
+        .iter()
+        .filter_map(|(name, tensor)| Some((name.strip_prefix(BACKBONE)?.to_owned(), tensor.clone())));
+    let mut state: State = names.collect();
+    state.insert("fc.bias", Tensor::zeros(7, DType::F32, &Device::Cpu).map_err(WeightsError::Tensor)?);
+    let path = directory.join("weights.safetensors");
+    std::fs::write(&path, state.to_bytes()?).expect("a temporary file");
+    WeightsFile::read(&path)
+}
+
+#[test]
+fn pretrained_weights_go_to_the_backbone_alone() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let build = |seed, backbone| Network::new(&model(backbone, 0.125, 16), 3, seed, "teacher", &Device::Cpu);
+    let (one, other) = (build(1, Backbone::Resnet18)?, build(2, Backbone::Resnet18)?);
+    let directory = tempfile::tempdir()?;
+    let file = torchvision_file(&one, directory.path())?;
+    let report = other.load_backbone(&file)?;
+    assert_eq!((report.loaded, report.missing.len(), report.unused), (100, 0, vec!["fc.bias".to_owned()]));
+    let (ours, theirs) = (other.state()?, one.state()?);
+    for (name, tensor) in ours.iter().filter(|(name, _)| !name.ends_with("bias") && !name.contains("running"))
+    {
+        let same = values(tensor) == values(theirs.get(name).ok_or("missing")?);
+        let is_convolution = tensor.rank() == 4;
+        assert!(same == (name.starts_with(BACKBONE) || !is_convolution), "{name}");
+    }
+    let before =
+        values(build(2, Backbone::Resnet50)?.state()?.get("backbone.conv1.weight").ok_or("missing")?);
+    let net = build(2, Backbone::Resnet50)?;
+    let error = net.load_backbone(&file).expect_err("a ResNet-18 is no ResNet-50");
+    assert!(matches!(error, WeightsError::OtherBackbone { .. }), "{error}");
+    assert_eq!(values(net.state()?.get("backbone.conv1.weight").ok_or("missing")?), before);
+    Ok(())
+}

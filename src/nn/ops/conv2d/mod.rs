@@ -1,0 +1,78 @@
+//! Two-dimensional convolution (cross-correlation, as in PyTorch), with stride, zero padding and dilation.
+//!
+//! [`conv2d`] is the door. On a CPU it multiplies matrices:
+//! - `dense`: tiles of about 512 output pixels, which span the images of a batch when feature maps are
+//!   small, are unfolded (im2col) and multiplied with all weights at once; a 1×1 convolution reads its input in place;
+//! - `dilated`: where dilation pushes most taps off the image (ASPP), each tap multiplies only the
+//!   rectangle where it touches something.
+//!
+//! `geometry` says which pixels a tap reads, `panel` copies them in and out of
+//! matrices, and `reference` is the path of other devices.
+
+mod bias;
+mod dense;
+mod dilated;
+mod geometry;
+mod kernel;
+mod panel;
+mod reference;
+
+use candle_core::{Result, Tensor, bail};
+
+use self::geometry::Geometry;
+use super::memory::kernel_takes;
+
+/// How a kernel walks over its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Input pixels between neighbouring output pixels.
+    pub stride: usize,
+    /// Zeros around the input, in pixels.
+    pub padding: usize,
+    /// Input pixels between neighbouring taps.
+    pub dilation: usize,
+}
+
+impl Window {
+    /// Stride 1, no dilation, no padding.
+    pub const POINT: Self = Self { stride: 1, padding: 0, dilation: 1 };
+
+    /// Padding that keeps the size at stride 1, for a kernel of odd side `kernel`.
+    pub fn same(kernel: usize, stride: usize, dilation: usize) -> Self {
+        Self { stride, padding: dilation * (kernel / 2), dilation }
+    }
+}
+
+/// Convolves `x` `(B, C, H, W)` with `weight` `(O, C, kh, kw)` to `(B, O, oh, ow)`.
+///
+/// # Errors
+/// When the shapes don't fit, or the kernel is larger than the padded image.
+pub fn conv2d(x: &Tensor, weight: &Tensor, window: Window) -> Result<Tensor> {
+    let Some(geometry) = Geometry::new(x.dims(), weight.dims(), window) else {
+        bail!("a kernel {:?} at {window:?} does not fit an input {:?}", weight.dims(), x.dims())
+    };
+    if kernel_takes(&[x, weight]) {
+        x.contiguous()?.apply_op2(&weight.contiguous()?, kernel::Conv2d(geometry))
+    } else {
+        reference::conv2d(x, weight, geometry)
+    }
+}
+
+/// Adds `bias` `(C)` to every pixel of `x` `(B, C, H, W)`.
+///
+/// # Errors
+/// When the shapes don't fit.
+pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let (_, channels, _, _) = x.dims4()?;
+    if bias.dims() != [channels] {
+        bail!("a bias {:?} does not fit {:?}", bias.dims(), x.dims())
+    }
+    if kernel_takes(&[x, bias]) {
+        x.contiguous()?.apply_op2(&bias.contiguous()?, bias::AddBias)
+    } else {
+        x.broadcast_add(&bias.reshape((1, channels, 1, 1))?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Convolution in tensor operations: a sum of matrix products over the taps.
+
+use candle_core::{Result, Tensor};
+
+use super::geometry::Geometry;
+
+/// `conv2d` on any device, with candle's gradients.
+pub(super) fn conv2d(x: &Tensor, weight: &Tensor, g: Geometry) -> Result<Tensor> {
+    let (padding, stride) = (g.window.padding, g.window.stride);
+    // Round the padded size up to whole strides, so that "every stride-th pixel" is a reshape and a narrow.
+    let round = |size: usize, out: usize, kernel: usize| {
+        let reach = (kernel - 1) * g.window.dilation + out * stride;
+        (reach.max(size + 2 * padding)).div_ceil(stride) * stride
+    };
+    let height = round(g.height, g.out_height, g.kernel.0);
+    let width = round(g.width, g.out_width, g.kernel.1);
+    let x = x.pad_with_zeros(2, padding, height - g.height - padding)?.pad_with_zeros(
+        3,
+        padding,
+        width - g.width - padding,
+    )?;
+    let mut sum: Option<Tensor> = None;
+    for ky in 0..g.kernel.0 {
+        for kx in 0..g.kernel.1 {
+            let rows = every(&x, 2, ky * g.window.dilation, g.out_height, stride)?;
+            let pixels = every(&rows, 3, kx * g.window.dilation, g.out_width, stride)?;
+            let pixels = pixels.contiguous()?.reshape((g.batch, g.inputs, g.out_pixels()))?;
+            let tap =
+                weight.narrow(2, ky, 1)?.narrow(3, kx, 1)?.contiguous()?.reshape((1, g.outputs, g.inputs))?;
+            let product = tap.broadcast_matmul(&pixels)?;
+            sum = Some(match sum {
+                None => product,
+                Some(sum) => (sum + product)?,
+            });
+        }
+    }
+    let sum = sum.expect("a kernel has at least one tap");
+    sum.reshape((g.batch, g.outputs, g.out_height, g.out_width))
+}
+
+/// `count` indices of dimension `dim` from `start` on, `stride` apart.
+fn every(x: &Tensor, dim: usize, start: usize, count: usize, stride: usize) -> Result<Tensor> {
+    let x = x.narrow(dim, start, count * stride)?;
+    if stride == 1 {
+        return Ok(x);
+    }
+    let mut dims = x.dims().to_vec();
+    dims.splice(dim..=dim, [count, stride]);
+    x.contiguous()?.reshape(dims)?.narrow(dim + 1, 0, 1)?.squeeze(dim + 1)
+}

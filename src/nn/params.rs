@@ -1,0 +1,136 @@
+//! Parameters by name, and the values they start from.
+//!
+//! Initial values are addressed, not drawn in turn: those of a parameter depend on the seed, the role and its name.
+//! Two networks that differ elsewhere share the values of what they have in common.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Result, Tensor, Var};
+
+use crate::base::stream::Stream;
+
+/// All numbers of a network, by the names that PyTorch would give them.
+#[derive(Default)]
+pub struct Parameters {
+    /// What the optimiser moves.
+    pub trainable: BTreeMap<String, Var>,
+    /// Running means and variances of batch normalisation.
+    pub running: BTreeMap<String, Var>,
+}
+
+impl Parameters {
+    /// Trainable and running ones, sorted by name.
+    pub fn all(&self) -> BTreeMap<&str, &Var> {
+        self.trainable.iter().chain(&self.running).map(|(name, var)| (name.as_str(), var)).collect()
+    }
+}
+
+/// How a parameter starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Init {
+    /// Normal with variance 2 / (outputs · taps): torchvision's `kaiming_normal_(mode="fan_out")`, for backbones.
+    FanOut,
+    /// Uniform within 1 / sqrt(inputs · taps): PyTorch's default for convolutions, which the official heads keep.
+    FanIn {
+        /// Inputs · taps of the convolution.
+        fan: usize,
+    },
+    /// One value.
+    Constant(f32),
+}
+
+/// Makes parameters under a common prefix.
+pub struct Builder<'a> {
+    parameters: &'a mut Parameters,
+    prefix: String,
+    seed: u64,
+    role: &'a str,
+    device: &'a Device,
+}
+
+impl<'a> Builder<'a> {
+    /// A builder at the root.
+    pub fn new(parameters: &'a mut Parameters, seed: u64, role: &'a str, device: &'a Device) -> Self {
+        Self { parameters, prefix: String::new(), seed, role, device }
+    }
+
+    /// A builder one level down, as a PyTorch submodule.
+    pub fn at(&mut self, name: impl std::fmt::Display) -> Builder<'_> {
+        let prefix = format!("{}{name}.", self.prefix);
+        Builder { parameters: self.parameters, prefix, seed: self.seed, role: self.role, device: self.device }
+    }
+
+    /// A trainable parameter with its initial values.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn trainable(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Var> {
+        let name = format!("{}{name}", self.prefix);
+        let stream = Stream::at(self.seed, "init", self.role, 0, &name);
+        let var = Var::from_tensor(&Tensor::from_vec(values(shape, init, stream), shape, self.device)?)?;
+        let before = self.parameters.trainable.insert(name, var.clone());
+        debug_assert!(before.is_none(), "two parameters of one name");
+        Ok(var)
+    }
+
+    /// A running average.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn running(&mut self, name: &str, size: usize, value: f32) -> Result<Var> {
+        let var = Var::from_tensor(&Tensor::from_vec(vec![value; size], size, self.device)?)?;
+        self.parameters.running.insert(format!("{}{name}", self.prefix), var.clone());
+        Ok(var)
+    }
+}
+
+fn values(shape: &[usize], init: Init, mut stream: Stream) -> Vec<f32> {
+    let count: usize = shape.iter().product();
+    match init {
+        Init::Constant(value) => vec![value; count],
+        Init::FanOut => {
+            let fan = count / shape[1].max(1);
+            let deviation = (2.0 / fan as f64).sqrt();
+            (0..count).map(|_| (deviation * stream.normal()) as f32).collect()
+        }
+        Init::FanIn { fan } => {
+            let bound = 1.0 / (fan as f64).sqrt();
+            (0..count).map(|_| stream.uniform(-bound, bound) as f32).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(seed: u64, name: &str, shape: &[usize], init: Init) -> Result<Vec<f32>> {
+        let mut parameters = Parameters::default();
+        let var = Builder::new(&mut parameters, seed, "teacher", &Device::Cpu)
+            .at("layer")
+            .trainable(name, shape, init)?;
+        assert!(parameters.trainable.contains_key(&format!("layer.{name}")));
+        var.flatten_all()?.to_vec1()
+    }
+
+    #[test]
+    fn values_belong_to_seed_and_name() -> Result<()> {
+        let shape = [4, 3, 3, 3];
+        assert_eq!(build(1, "a", &shape, Init::FanOut)?, build(1, "a", &shape, Init::FanOut)?);
+        assert_ne!(build(1, "a", &shape, Init::FanOut)?, build(2, "a", &shape, Init::FanOut)?);
+        assert_ne!(build(1, "a", &shape, Init::FanOut)?, build(1, "b", &shape, Init::FanOut)?);
+        Ok(())
+    }
+
+    #[test]
+    fn moments_are_those_of_pytorch() -> Result<()> {
+        let normal = build(1, "a", &[64, 32, 3, 3], Init::FanOut)?;
+        let variance = normal.iter().map(|v| f64::from(v * v)).sum::<f64>() / normal.len() as f64;
+        assert!((variance / (2.0 / 576.0) - 1.0).abs() < 0.03, "{variance}");
+        let uniform = build(1, "a", &[64, 32, 3, 3], Init::FanIn { fan: 288 })?;
+        let bound = 1.0 / 288f32.sqrt();
+        let largest = uniform.iter().fold(0f32, |m, v| m.max(v.abs()));
+        assert!(largest <= bound && largest > 0.99 * bound, "{largest} {bound}");
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Artifacts, named by the digest of their bytes.
+
+use std::fs as std_fs;
+use std::path::{Path, PathBuf};
+
+use super::{Store, StoreError, layout};
+use crate::base::digest::Digest;
+use crate::base::fs;
+
+impl Store {
+    /// Keeps some bytes; the same bytes are kept once.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of(bytes);
+        let path = layout::object(self.root(), digest);
+        if !path.exists() {
+            fs::write_atomically(&path, bytes)?;
+            make_read_only(&path);
+        }
+        Ok(digest)
+    }
+
+    /// The bytes with a digest, checked.
+    ///
+    /// # Errors
+    /// A missing file, or bytes that are not what was written.
+    pub fn get(&self, digest: Digest) -> Result<Vec<u8>, StoreError> {
+        let path = layout::object(self.root(), digest);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Err(StoreError::Lost { path }),
+            Err(error) => return Err(error.into()),
+        };
+        let found = Digest::of(&bytes);
+        if found != digest {
+            return Err(StoreError::Damaged { path, expected: digest, found });
+        }
+        Ok(bytes)
+    }
+
+    /// Where the bytes with a digest lie, and whether they do.
+    pub fn object_path(&self, digest: Digest) -> Option<PathBuf> {
+        let path = layout::object(self.root(), digest);
+        path.exists().then_some(path)
+    }
+}
+
+/// Keeps people from editing an artifact by accident; a file system without permissions is fine too.
+fn make_read_only(path: &Path) {
+    if let Ok(metadata) = std_fs::metadata(path) {
+        let mut permissions = metadata.permissions();
+        permissions.set_readonly(true);
+        drop(std_fs::set_permissions(path, permissions));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_and_damage_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let digest = store.put(b"weights").unwrap();
+        assert_eq!(store.put(b"weights").unwrap(), digest);
+        assert_eq!(store.get(digest).unwrap(), b"weights");
+
+        let path = store.object_path(digest).unwrap();
+        std_fs::remove_file(&path).unwrap();
+        std_fs::write(&path, b"weightz").unwrap();
+        assert!(store.get(digest).unwrap_err().is_damage());
+
+        std_fs::remove_file(&path).unwrap();
+        let error = store.get(digest).unwrap_err();
+        assert!(matches!(error, StoreError::Lost { .. }) && error.is_damage());
+    }
+}

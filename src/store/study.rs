@@ -1,0 +1,142 @@
+//! Studies: what a report is about, written when an ablation is run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, layout};
+use crate::base::canon;
+use crate::base::digest::Digest;
+use crate::base::fs;
+use crate::plan::{Chain, Cost};
+use crate::spec::ablation::Ablation;
+
+/// The resolved ablation, bound to its data, with the chain of every member.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredStudy {
+    /// Digest of the ablation's question, members and data: what makes it this study.
+    pub digest: Digest,
+    /// The ablation as it was resolved.
+    pub ablation: Ablation,
+    /// The numerics class it runs on.
+    pub numerics: String,
+    /// The data it runs on.
+    pub data: DataFacts,
+    /// Its experiments, in the order of execution.
+    pub members: Vec<StoredMember>,
+    /// What was shared.
+    pub sharing: Sharing,
+}
+
+/// What a report says of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFacts {
+    /// The dataset's name.
+    pub name: String,
+    /// Class names, in the order of their ids.
+    pub classes: Vec<String>,
+    /// Colour per class.
+    pub palette: Vec<[u8; 3]>,
+    /// Digest of the manifest.
+    pub manifest: Digest,
+    /// The subset of the headline: `test` or `val`.
+    pub headline: String,
+    /// Labeled and unlabeled images per split.
+    pub splits: BTreeMap<String, SplitFacts>,
+}
+
+/// One split in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitFacts {
+    /// Labeled images.
+    pub labeled: usize,
+    /// Digest of their ids.
+    pub labeled_digest: Digest,
+    /// Unlabeled images.
+    pub unlabeled: usize,
+    /// Digest of their ids.
+    pub unlabeled_digest: Digest,
+}
+
+/// One experiment of a study.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMember {
+    /// The arm's name.
+    pub arm: String,
+    /// The seed.
+    pub seed: u64,
+    /// The split's label.
+    pub split: String,
+    /// What was meant.
+    pub spec_id: Digest,
+    /// What was meant and found.
+    pub experiment_id: Digest,
+    /// What was meant and found, on this numerics class.
+    pub run_id: Digest,
+    /// Its stages.
+    pub chain: Chain,
+}
+
+/// What sharing stages saves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sharing {
+    /// Stages over all experiments.
+    pub requested: usize,
+    /// Distinct ones.
+    pub distinct: usize,
+    /// Cost if nothing were shared.
+    pub requested_cost: Cost,
+    /// Cost of the distinct ones.
+    pub distinct_cost: Cost,
+}
+
+impl StoredStudy {
+    /// The digest of a study: what a report answers, without words and locations.
+    pub fn digest_of(ablation: &Ablation, members: &[StoredMember], headline: &str) -> Digest {
+        let runs: Vec<_> = members.iter().map(|m| (&m.arm, m.seed, &m.split, m.run_id)).collect();
+        canon::digest(
+            "stpp study v1",
+            &(&ablation.name, &ablation.baseline, &ablation.regime, headline, runs),
+        )
+    }
+}
+
+impl Store {
+    /// The studies with a name, one per numerics class.
+    ///
+    /// # Errors
+    /// A study that can't be read.
+    pub fn studies(&self, name: &str) -> Result<Vec<StoredStudy>, StoreError> {
+        fs::list(&layout::studies(self.root()).join(name))?
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+            .map(|path| {
+                let bytes = fs::read(&path)?;
+                serde_json::from_slice(&bytes).map_err(|error| StoreError::Unreadable {
+                    what: format!("it is no study ({error})"),
+                    path,
+                })
+            })
+            .collect()
+    }
+
+    /// The names of all studies, sorted.
+    ///
+    /// # Errors
+    /// Whatever reading the folder reports.
+    pub fn study_names(&self) -> Result<Vec<String>, StoreError> {
+        let folders = fs::list(&layout::studies(self.root()))?;
+        Ok(folders.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+    }
+
+    /// Writes a study, in the place of the one with its name and numerics class.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn write_study(&self, study: &StoredStudy) -> Result<(), StoreError> {
+        let folder = layout::studies(self.root()).join(&study.ablation.name);
+        let mut text = serde_json::to_string_pretty(study).expect("a study is plain data");
+        text.push('\n');
+        Ok(fs::write_atomically(&folder.join(format!("{}.json", study.numerics)), text.as_bytes())?)
+    }
+}

@@ -1,1 +1,18 @@
+//! Running a plan: bind it to files, go through its stages in order, tell the screen, stop when asked.
+//!
+//! [`bind`] opens the data of every experiment, [`study`] merges their chains into one graph, [`executor`] runs
+//! what is not in the store, [`event`] is the one stream that screens and trackers read, [`numerics`] names all
+//! that may change bits, [`signal`] listens for Ctrl-C.
 
+pub mod bind;
+pub mod device;
+pub mod event;
+pub mod executor;
+pub mod golden;
+pub mod numerics;
+pub mod signal;
+pub mod study;
+
+pub use event::{Event, Sink};
+pub use executor::{Executor, RunError, Summary};
+pub use study::PlannedStudy;

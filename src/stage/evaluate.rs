@@ -1,0 +1,34 @@
+//! `evaluate`: a model on whole images, one confusion matrix per image.
+
+use super::{Context, Left, StageError, keep, model};
+use crate::base::progress::Progress;
+use crate::metric::confusion::Confusion;
+use crate::plan::work::Evaluating;
+use crate::train::evaluate::evaluate;
+
+/// Input 1: the model.
+const MODEL: usize = 1;
+
+/// Runs the stage. Outputs: `confusion` (JSON, `[id, matrix]` per image in the order of ids).
+/// Values: `miou` in [0, 1], over the dataset's summed matrix.
+pub(super) fn run(
+    work: &Evaluating,
+    context: &Context<'_>,
+    progress: &mut dyn Progress,
+) -> Result<Left, StageError> {
+    let network = model::load(context, MODEL, work.step)?;
+    let ids = work.images.list();
+    let pixels = &**context.pixels();
+    let confusions = evaluate(&network, ids, pixels, work.classes, context.device, progress)?;
+    let mut total = Confusion::new(work.classes);
+    confusions.iter().for_each(|confusion| total.merge(confusion));
+    let images: Vec<(&String, &Confusion)> = ids.iter().zip(&confusions).collect();
+    let mut left = Left::default();
+    let bytes = serde_json::to_vec(&images).expect("a matrix is plain data");
+    left.outputs.insert("confusion".to_owned(), keep(context.store, &bytes)?);
+    let miou = total.miou().ok_or_else(|| StageError::NothingCounts { subset: work.subset.clone() })?;
+    progress.metric(&format!("{}/miou", work.subset), work.step, miou);
+    left.values.insert("miou".to_owned(), miou);
+    left.headline = format!("{} mIoU {:.2}", work.subset, miou * 100.0);
+    Ok(left)
+}

@@ -1,0 +1,214 @@
+//! `label`: a pseudo label for some of the unlabeled images, shared between all who ask for the same one.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Left, StageError, keep, model};
+use crate::base::canon;
+use crate::base::digest::Digest;
+use crate::base::progress::Progress;
+use crate::data::decode::{decode_mask, encode_png_mask};
+use crate::data::reader::Pixels;
+use crate::method::record::PixelStatistics;
+use crate::method::select::image::Selection;
+use crate::method::select::pixel::LabelRecord;
+use crate::metric::confusion::Confusion;
+use crate::plan::graph::Want;
+use crate::plan::work::{Labelling, Part};
+use crate::store::pack::{Pack, PackWriter};
+use crate::train::evaluate::{InferenceError, for_each_image};
+use crate::train::predict::predict_tta;
+
+/// Input 1: the model. Input 2: the image selection, where only a part is labelled.
+const MODEL: usize = 1;
+const SELECTION: usize = 2;
+
+/// How good a pseudo label is: diagnostics, where the true mask is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// The image.
+    pub id: String,
+    /// Its pixels.
+    pub pixels: u64,
+    /// Pixels that carry a label.
+    pub kept: u64,
+    /// Truth against label, over the pixels that carry one.
+    pub confusion: Option<Confusion>,
+}
+
+/// What is written of one image.
+struct Label {
+    mask: Vec<u8>,
+    confidence: Option<Vec<u8>>,
+    entropy: Option<Vec<u8>>,
+    quality: Quality,
+}
+
+/// Labels that another stage wrote with the same model and augmentation.
+struct Known {
+    masks: Pack,
+    confidence: Option<Pack>,
+    entropy: Option<Pack>,
+}
+
+/// Runs the stage. Outputs: `masks` (a pack of PNGs by image id), `quality` (JSON), and where someone wants them
+/// `confidence` and `entropy` (packs of u16, little-endian).
+pub(super) fn run(
+    work: &Labelling,
+    context: &Context<'_>,
+    progress: &mut dyn Progress,
+) -> Result<Left, StageError> {
+    let record = context.inputs[MODEL];
+    let step = model::step_of(record, &work.model)?;
+    let network = model::load(context, MODEL, step)?;
+    let ids = part(work, context)?;
+    let want_confidence = context.wants.contains(&Want::Confidence);
+    let want_entropy = context.wants.contains(&Want::Entropy);
+    let weights = record.output(&Want::Model(step).to_string());
+    let labeller = canon::digest("stpp labeller v1", &(context.inputs[0].key, weights, &work.tta));
+    let known = known(context, labeller)?;
+
+    let labels = for_each_image(&ids, progress, |id| {
+        let pixels = context.pixels();
+        if let Some(label) = reuse(&known, id, want_confidence, want_entropy) {
+            return finish(label, id, context, work.classes);
+        }
+        let image = pixels.image(id)?;
+        let p = predict_tta(&network, &image, &work.tta, context.device)
+            .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })?;
+        let statistics = PixelStatistics::of(&p.data, p.classes, p.height, p.width);
+        let record = LabelRecord::new(id, statistics, p.classes);
+        let plane = |values: Option<Vec<u16>>, wanted: bool| {
+            values.filter(|_| wanted).map(|v| v.iter().flat_map(|q| q.to_le_bytes()).collect())
+        };
+        let label = Blobs {
+            mask: encode_png_mask(&record.mask, Some(&context.dataset.palette)),
+            confidence: plane(record.confidence, want_confidence),
+            entropy: plane(record.entropy, want_entropy),
+        };
+        finish(label, id, context, work.classes)
+    })?;
+    write(labels, &ids, context, labeller)
+}
+
+/// The encoded label of one image.
+struct Blobs {
+    mask: Vec<u8>,
+    confidence: Option<Vec<u8>>,
+    entropy: Option<Vec<u8>>,
+}
+
+fn finish(label: Blobs, id: &str, context: &Context<'_>, classes: usize) -> Result<Label, InferenceError> {
+    let pixel_error = |error| InferenceError::from(crate::data::reader::PixelError::new(id, error));
+    let mask = decode_mask(&label.mask, id).map_err(pixel_error)?;
+    let truth = context.truth(id)?;
+    let quality = quality(id, &mask, truth.as_deref(), classes);
+    Ok(Label { mask: label.mask, confidence: label.confidence, entropy: label.entropy, quality })
+}
+
+/// How good a label is, against the true mask where there is one.
+pub(super) fn quality(
+    id: &str,
+    mask: &crate::data::image::Mask,
+    truth: Option<&crate::data::image::Mask>,
+    classes: usize,
+) -> Quality {
+    Quality {
+        id: id.to_owned(),
+        pixels: mask.data.len() as u64,
+        kept: crate::method::select::pixel::kept(mask),
+        confusion: truth.map(|truth| Confusion::of(classes, &truth.data, &mask.data)),
+    }
+}
+
+/// The images that are labelled, in the order of the list.
+fn part(work: &Labelling, context: &Context<'_>) -> Result<Vec<String>, StageError> {
+    let all = work.images.list().to_vec();
+    let selection: Selection = match work.part {
+        Part::All => return Ok(all),
+        Part::Reliable | Part::Unreliable => context.read_json(SELECTION, "selection")?,
+    };
+    let chosen = if work.part == Part::Reliable { selection.reliable } else { selection.unreliable };
+    let chosen: BTreeSet<String> = chosen.into_iter().collect();
+    Ok(all.into_iter().filter(|id| chosen.contains(id)).collect())
+}
+
+fn known(context: &Context<'_>, labeller: Digest) -> Result<Vec<Known>, StageError> {
+    let mut found = Vec::new();
+    for index in context.store.label_indices(labeller)? {
+        // A pack that is gone or damaged is written anew: the label is computed again.
+        let open = |digest: Option<Digest>| {
+            digest.and_then(|digest| context.store.get(digest).ok()).and_then(|bytes| Pack::read(bytes).ok())
+        };
+        if let Some(masks) = open(Some(index.masks)) {
+            found.push(Known { masks, confidence: open(index.confidence), entropy: open(index.entropy) });
+        }
+    }
+    Ok(found)
+}
+
+fn reuse(known: &[Known], id: &str, confidence: bool, entropy: bool) -> Option<Blobs> {
+    let plane = |pack: &Option<Pack>, wanted: bool| -> Option<Option<Vec<u8>>> {
+        if !wanted {
+            return Some(None);
+        }
+        pack.as_ref()?.get(id).map(|bytes| Some(bytes.to_vec()))
+    };
+    known.iter().find_map(|known| {
+        Some(Blobs {
+            mask: known.masks.get(id)?.to_vec(),
+            confidence: plane(&known.confidence, confidence)?,
+            entropy: plane(&known.entropy, entropy)?,
+        })
+    })
+}
+
+fn write(
+    labels: Vec<Label>,
+    ids: &[String],
+    context: &Context<'_>,
+    labeller: Digest,
+) -> Result<Left, StageError> {
+    let mut masks = PackWriter::default();
+    let mut confidence = PackWriter::default();
+    let mut entropy = PackWriter::default();
+    let mut qualities = Vec::with_capacity(labels.len());
+    let mut total: Option<Confusion> = None;
+    for (id, label) in ids.iter().zip(labels) {
+        masks.add(id, &label.mask);
+        if let Some(plane) = &label.confidence {
+            confidence.add(id, plane);
+        }
+        if let Some(plane) = &label.entropy {
+            entropy.add(id, plane);
+        }
+        if let Some(confusion) = &label.quality.confusion {
+            total.get_or_insert_with(|| Confusion::new(confusion.classes())).merge(confusion);
+        }
+        qualities.push(label.quality);
+    }
+    let mut left = Left::default();
+    let masks = keep(context.store, &masks.finish())?;
+    let mut index = crate::store::labels::LabelIndex { masks: masks.digest, confidence: None, entropy: None };
+    left.outputs.insert("masks".to_owned(), masks);
+    if context.wants.contains(&Want::Confidence) {
+        let artifact = keep(context.store, &confidence.finish())?;
+        index.confidence = Some(artifact.digest);
+        left.outputs.insert(Want::Confidence.to_string(), artifact);
+    }
+    if context.wants.contains(&Want::Entropy) {
+        let artifact = keep(context.store, &entropy.finish())?;
+        index.entropy = Some(artifact.digest);
+        left.outputs.insert(Want::Entropy.to_string(), artifact);
+    }
+    let quality = serde_json::to_vec(&qualities).expect("a quality is plain data");
+    left.outputs.insert("quality".to_owned(), keep(context.store, &quality)?);
+    context.store.note_labels(labeller, &index)?;
+    let miou = total.and_then(|total| total.miou());
+    left.headline = match miou {
+        Some(miou) => format!("{} labels, true mIoU {:.2}", ids.len(), miou * 100.0),
+        None => format!("{} labels", ids.len()),
+    };
+    Ok(left)
+}

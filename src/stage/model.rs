@@ -1,0 +1,71 @@
+//! Models in and out of the store.
+
+use std::path::Path;
+
+use candle_core::Device;
+
+use super::{Context, StageError};
+use crate::nn::network::Network;
+use crate::nn::weights::{self, State};
+use crate::plan::graph::Want;
+use crate::plan::work::{ModelState, Net, Work};
+use crate::spec::model::Model;
+use crate::store::Record;
+
+/// A fresh network with random weights.
+pub(super) fn fresh(net: &Net, seed: u64, role: &str, device: &Device) -> Result<Network, StageError> {
+    let model = Model {
+        backbone: net.backbone,
+        head: net.head,
+        width: net.width,
+        output_stride: net.output_stride,
+        weights: None,
+    };
+    Ok(Network::new(&model, net.classes, seed, role, device)?)
+}
+
+/// Loads pretrained weights into the backbone; the number of parameters that were found is the answer.
+pub(super) fn pretrain(network: &Network, path: &Path) -> Result<usize, StageError> {
+    let file = weights::WeightsFile::read(path)?;
+    Ok(network.load_backbone(&file)?.loaded)
+}
+
+/// A network's state as bytes: safetensors, names as in PyTorch.
+pub(super) fn to_bytes(network: &Network) -> Result<Vec<u8>, StageError> {
+    Ok(network.state()?.to_bytes()?)
+}
+
+/// The step that a state of a training stands for.
+pub(super) fn step_of(record: &Record, state: &ModelState) -> Result<u64, StageError> {
+    match state {
+        ModelState::At(step) => Ok(*step),
+        ModelState::BestOf(steps) => {
+            let mut best: Option<(u64, f64)> = None;
+            for &step in steps {
+                let name = Want::Validation(step).to_string();
+                let miou = *record.values.get(&name).ok_or_else(|| StageError::NoOutput {
+                    stage: format!("{} {}", record.kind, record.key.short()),
+                    output: name,
+                })?;
+                if best.is_none_or(|(_, so_far)| miou > so_far) {
+                    best = Some((step, miou));
+                }
+            }
+            Ok(best.expect("the reader refuses 0 looks").0)
+        }
+    }
+}
+
+/// A trained network, as it was after a step.
+pub(super) fn load(context: &Context<'_>, input: usize, step: u64) -> Result<Network, StageError> {
+    let record = context.inputs[input];
+    let work: Work = serde_json::from_value(record.work.clone())
+        .map_err(|error| context.bad(input, "work", &error.to_string()))?;
+    let Work::Train(training) = work else {
+        return Err(context.bad(input, "work", "it is no training"));
+    };
+    let bytes = context.read(input, &Want::Model(step).to_string())?;
+    let network = fresh(&training.net, training.seed, "", context.device)?;
+    network.load_state(&State::from_bytes(&bytes, context.device)?)?;
+    Ok(network)
+}

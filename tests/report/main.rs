@@ -1,0 +1,5 @@
+//! The report and the tables of hand-made studies.
+
+mod page;
+mod studies;
+mod tables;

@@ -1,6 +1,74 @@
-//! Reproducible experiments for self-training in semi-supervised semantic segmentation.
+//! Reproducible experiments for self-training in semi-supervised semantic segmentation: ST and ST++.
 //!
 //! *A [`spec`] becomes a [`plan`], [`stage`]s run it, a [`store`] remembers, a [`report`] compares.*
+//!
+//! ```text
+//! selection.toml ─spec─▶ Ablation ─plan─▶ one graph of stages ─run─▶ stages, in order, on a device
+//!                                          equal ones merged            │
+//!                                               │ done already?         ├─ Event ─▶ screen: bars, lines, JSON
+//!                                               ▼                       │
+//!                                             store ◀─ artifacts, then the record
+//!                                               │
+//!                                               └─▶ report ─▶ report.md, and six tables (track)
+//! ```
+//!
+//! An *experiment* is one fully resolved setting. An *ablation* is a question: arms × seeds × splits, each combination an
+//! experiment. Every experiment is a chain of *stages* (`prepare`, `teacher`, `score`, `label`, `select`, `retrain`,
+//! `evaluate`), and a stage's key is the digest of all that its bytes depend on: experiments with a key in common share
+//! the work. A stage is done when its record is in the store. So a run that was stopped goes on, a changed arm computes
+//! what it changed, and a report is a pure function of the store.
+//!
+//! # The map
+//!
+//! Modules use those above them; `tests/layers.rs` holds them to it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`base`] | digests, canonical JSON, addressed randomness, atomic files, the clock |
+//! | [`spec`] | what the user meant: TOML to [`Experiment`](spec::experiment::Experiment) and [`Ablation`](spec::ablation::Ablation), or all problems at once |
+//! | [`plan`] | what must be computed: recipes, stage keys, one graph |
+//! | [`data`] | images and masks: where they come from, which are labeled, how they reach a training step |
+//! | [`nn`] | operations with gradients, ResNet, DeepLabV3+, weights |
+//! | [`metric`] | what is measured, each measure in one file |
+//! | [`train`] | the loop, SGD, schedule, prediction, evaluation |
+//! | [`method`] | the paper, readable beside it: stability, selection by image and by pixel |
+//! | [`store`] | artifacts by content, records, studies |
+//! | [`stage`] | the glue of each kind of stage: the only place where store and learning meet |
+//! | [`run`] | binds a plan to files and a device, and runs what is missing |
+//! | [`track`] | tables under a schema, and Parquet |
+//! | [`screen`] | what a person or a program sees of a run |
+//! | [`report`] | rows, statistics, and the page |
+//! | [`cli`] | what was typed, what is said, how it fails |
+//!
+//! # Where this differs from the first sketch, and why
+//!
+//! - **`spec` lies below `data` and `nn`.** Its structs are plain data, so they serve as the one vocabulary: an augmentation
+//!   is described by [`spec::augment`] and done by [`data::augment`], and nothing is translated in between. What is hashed
+//!   is what is run.
+//! - **`report` decides rows, `track` only knows tables.** What a row says needs a study; that rows are sorted, unique and
+//!   well typed does not. [`report::rows`] makes the former out of the store, [`track::table`] guards the latter.
+//! - **`report` reads artifacts** and so names the types that stages wrote ([`stage::label::Quality`],
+//!   [`stage::metrics`], [`method::record`]). A second copy of them would be free to disagree.
+//! - **Learning knows no candle above `train`.** [`method`] works on masks and statistics of pixels, so that its tests need no
+//!   network; [`stage`] and [`run`] name candle for the device alone.
+//! - **A stage's outputs have wishes.** Which checkpoints are kept, and when validation is looked at, changes no other bit, so
+//!   it is no part of a key: see [`plan::graph::Want`].
+//!
+//! # In code
+//!
+//! The stability of an image (paper, Eq. 4) is how little its mask changed between checkpoints of the teacher:
+//!
+//! ```
+//! use stpp::data::image::Mask;
+//! use stpp::method::stability::stability;
+//!
+//! let early = Mask::new(2, 2, vec![0, 0, 1, 1]);
+//! let middle = Mask::new(2, 2, vec![0, 1, 1, 1]);
+//! let last = Mask::new(2, 2, vec![0, 1, 1, 1]);
+//! let stability = stability(&[early, middle, last], 2, true)?;
+//! assert_eq!(stability.pairs, [(1.0 / 2.0 + 2.0 / 3.0) / 2.0, 1.0]);
+//! # Ok::<(), stpp::method::stability::StabilityError>(())
+//! ```
 
 pub mod base;
 pub mod cli;

@@ -1,0 +1,210 @@
+//! What was typed.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Reproducible experiments for self-training in semi-supervised semantic segmentation
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, arg_required_else_help = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run, plan and look at experiments and ablations
+    #[command(subcommand)]
+    Exp(ExpCommand),
+    /// Write the report and the tables of an ablation that was run
+    Report(ReportArgs),
+    /// Look at data before anything trains
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Check this machine: device, store, versions, and a golden training trace
+    Doctor(DoctorArgs),
+}
+
+/// `stpp exp …`
+#[derive(Debug, Subcommand)]
+pub enum ExpCommand {
+    /// Train what is missing, then write tables and report
+    Run(RunArgs),
+    /// Say what would be computed, what is shared and what is done already
+    Plan(PlanArgs),
+    /// List the ablations in the store
+    Ls(LsArgs),
+    /// Show a resolved spec, or an ablation or run in the store
+    Show(ShowArgs),
+}
+
+/// `stpp data …`
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Check lists, images, masks and splits of a spec's data
+    Check(CheckArgs),
+}
+
+/// A spec and what is laid over it.
+#[derive(Debug, ClapArgs)]
+pub struct SpecArgs {
+    /// A TOML file with one experiment, or with an ablation
+    pub spec: PathBuf,
+    /// Lay a value over the spec; can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// Where things are remembered.
+#[derive(Debug, ClapArgs)]
+pub struct StoreArgs {
+    /// The folder that remembers artifacts and results
+    #[arg(long, value_name = "DIR", env = "STPP_STORE", default_value = ".stpp")]
+    pub store: PathBuf,
+}
+
+/// Where things are computed.
+#[derive(Debug, ClapArgs)]
+pub struct DeviceArgs {
+    /// auto, cpu or cuda:N; what the spec says otherwise
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Worker threads, 0 for one per core; results do not depend on it
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// How much is shown.
+#[derive(Debug, ClapArgs)]
+pub struct ScreenArgs {
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Write events as lines of JSON to standard output
+    #[arg(long, conflicts_with = "quiet")]
+    pub json: bool,
+}
+
+/// `stpp exp run`
+#[derive(Debug, ClapArgs)]
+pub struct RunArgs {
+    /// What to run.
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    /// Where to remember.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where to compute.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// What to show.
+    #[command(flatten)]
+    pub screen: ScreenArgs,
+    /// Write the report here instead of reports/NAME
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Let this ablation take a name that another one has in the store; finished stages stay
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// `stpp exp plan`
+#[derive(Debug, ClapArgs)]
+pub struct PlanArgs {
+    /// What to plan.
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where it would compute.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// List every distinct stage
+    #[arg(long)]
+    pub stages: bool,
+    /// Write the plan as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stpp exp ls`
+#[derive(Debug, ClapArgs)]
+pub struct LsArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stpp exp show`
+#[derive(Debug, ClapArgs)]
+pub struct ShowArgs {
+    /// A spec file, the name of an ablation in the store, or the first digits of a run id
+    pub what: String,
+    /// Lay a value over the spec; can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// `stpp report`
+#[derive(Debug, ClapArgs)]
+pub struct ReportArgs {
+    /// The name of an ablation in the store, or its spec file
+    pub name: String,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Write here instead of reports/NAME
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write nothing; exit 1 when the report that is there differs
+    #[arg(long)]
+    pub check: bool,
+    /// Show what the stages took in hours instead
+    #[arg(long, conflicts_with = "check")]
+    pub costs: bool,
+}
+
+/// `stpp data check`
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    /// Whose data to check.
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    /// Where manifests are cached.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stpp doctor`
+#[derive(Debug, ClapArgs)]
+pub struct DoctorArgs {
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where to compute.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

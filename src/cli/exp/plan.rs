@@ -1,0 +1,201 @@
+//! `stpp exp plan`: what would be computed, what is shared, what is done already.
+
+use std::collections::BTreeMap;
+
+use crate::cli::args::PlanArgs;
+use crate::cli::failure::Failure;
+use crate::cli::{output, target};
+use crate::plan::{Cost, Kind, Role, StageKey};
+use crate::run::{PlannedStudy, numerics};
+use crate::store::{Store, StoreError};
+
+/// Runs the command.
+pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
+    let ablation = target::ablation(&args.spec)?;
+    let chosen = target::device(&args.device, &ablation)?;
+    let store = Store::open(&args.store.store)?;
+    let study = PlannedStudy::new(ablation, &numerics::class(&chosen.device), &store.cache())?;
+    let missing = study.missing(&store)?;
+    let counts = Counts::of(&study, &missing);
+    let estimate = Pace::of(&store, &study)?.estimate(&study, &missing);
+    if args.json {
+        output::result(&counts.to_json(&study, estimate).to_string());
+        return Ok(());
+    }
+    output::result(&counts.to_text(&study));
+    output::result(&match estimate {
+        _ if missing.is_empty() => "estimate: nothing to run".to_owned(),
+        Some(seconds) => {
+            format!("estimate: {} at the pace of this study's finished stages", duration(seconds))
+        }
+        None => "estimate: unknown until the first training of this study has run here".to_owned(),
+    });
+    if args.stages {
+        output::result(&stages(&study, &missing));
+    }
+    Ok(())
+}
+
+/// Stages of one kind and role.
+#[derive(Default)]
+struct Row {
+    requested: usize,
+    distinct: usize,
+    to_run: usize,
+    cost: Cost,
+}
+
+struct Counts {
+    rows: BTreeMap<(Kind, Option<Role>), Row>,
+    to_run: Cost,
+    missing: usize,
+}
+
+impl Counts {
+    fn of(study: &PlannedStudy, missing: &[StageKey]) -> Self {
+        let mut rows: BTreeMap<(Kind, Option<Role>), Row> = BTreeMap::new();
+        for step in study.stored.members.iter().flat_map(|member| &member.chain.steps) {
+            rows.entry((step.kind, step.role)).or_default().requested += 1;
+        }
+        let mut to_run = Cost::default();
+        for node in study.graph.nodes() {
+            let row = rows.entry((node.kind, node.role)).or_default();
+            row.distinct += 1;
+            row.cost += node.cost;
+            if missing.contains(&node.key) {
+                row.to_run += 1;
+                to_run += node.cost;
+            }
+        }
+        Self { rows, to_run, missing: missing.len() }
+    }
+
+    fn to_text(&self, study: &PlannedStudy) -> String {
+        let stored = &study.stored;
+        let sharing = &stored.sharing;
+        let rows = self.rows.iter().map(|((kind, role), row)| {
+            let role = role.filter(|role| role.word() != kind.word());
+            [
+                role.map_or_else(|| kind.to_string(), |role| format!("{kind} {role}")),
+                row.requested.to_string(),
+                row.distinct.to_string(),
+                row.to_run.to_string(),
+                row.cost.steps.to_string(),
+                format!("{:.0}", row.cost.forwards),
+            ]
+        });
+        let header = ["stage", "asked for", "distinct", "to run", "optimiser steps", "image-forwards"];
+        let saved_steps = sharing.requested_cost.steps - sharing.distinct_cost.steps;
+        let saved_forwards = sharing.requested_cost.forwards - sharing.distinct_cost.forwards;
+        format!(
+            "{}: {} arms × {} seeds × {} splits = {} experiments on {}\n\n{}\n\n\
+             {} stages asked for, {} distinct, {} in the store, {} to run\n\
+             to run: {} optimiser steps, {:.0} image-forwards\n\
+             sharing saves {saved_steps} of {} optimiser steps and {saved_forwards:.0} of {:.0} image-forwards",
+            stored.ablation.name,
+            stored.ablation.arms.len(),
+            stored.ablation.seeds.len(),
+            stored.ablation.splits.len(),
+            stored.members.len(),
+            stored.numerics,
+            output::columns(header, rows),
+            sharing.requested,
+            sharing.distinct,
+            sharing.distinct - self.missing,
+            self.missing,
+            self.to_run.steps,
+            self.to_run.forwards,
+            sharing.requested_cost.steps,
+            sharing.requested_cost.forwards,
+        )
+    }
+
+    fn to_json(&self, study: &PlannedStudy, estimate: Option<f64>) -> serde_json::Value {
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|((kind, role), row)| {
+                serde_json::json!({
+                    "kind": kind, "role": role, "requested": row.requested, "distinct": row.distinct,
+                    "to_run": row.to_run, "cost": row.cost,
+                })
+            })
+            .collect();
+        serde_json::json!({
+            "name": study.stored.ablation.name,
+            "experiments": study.stored.members.len(),
+            "numerics": study.stored.numerics,
+            "stages": rows,
+            "sharing": study.stored.sharing,
+            "to_run": self.to_run,
+            "missing": self.missing,
+            "estimated_seconds": estimate,
+        })
+    }
+}
+
+/// How long steps and image-forwards took in the stages of a study that are done.
+#[derive(Default)]
+struct Pace {
+    training: f64,
+    steps: f64,
+    inference: f64,
+    forwards: f64,
+}
+
+impl Pace {
+    fn of(store: &Store, study: &PlannedStudy) -> Result<Self, StoreError> {
+        let mut pace = Self::default();
+        for node in study.graph.nodes() {
+            let Some(seconds) = store.seconds(node.kind, node.key)? else { continue };
+            if node.cost.steps > 0 {
+                pace.training += seconds;
+                pace.steps += node.cost.steps as f64;
+            } else {
+                pace.inference += seconds;
+                pace.forwards += node.cost.forwards;
+            }
+        }
+        Ok(pace)
+    }
+
+    /// Seconds that the missing stages will take; none before something was trained.
+    fn estimate(&self, study: &PlannedStudy, missing: &[StageKey]) -> Option<f64> {
+        if self.steps == 0.0 {
+            return None;
+        }
+        let per_forward = if self.forwards > 0.0 { self.inference / self.forwards } else { 0.0 };
+        let nodes = study.graph.nodes().iter().filter(|node| missing.contains(&node.key));
+        Some(
+            nodes
+                .map(|node| match node.cost.steps {
+                    0 => node.cost.forwards * per_forward,
+                    steps => steps as f64 * self.training / self.steps,
+                })
+                .sum(),
+        )
+    }
+}
+
+/// `about 3 h 20 min`
+fn duration(seconds: f64) -> String {
+    let minutes = (seconds / 60.0).ceil() as u64;
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("about {minutes} min"),
+        (hours, minutes) => format!("about {hours} h {minutes} min"),
+    }
+}
+
+fn stages(study: &PlannedStudy, missing: &[StageKey]) -> String {
+    let rows = study.graph.nodes().iter().map(|node| {
+        let serves = &study.serves[&node.key];
+        let more = if serves.len() > 1 { format!(" and {} more", serves.len() - 1) } else { String::new() };
+        [
+            node.key.short(),
+            node.role.map_or_else(|| node.kind.to_string(), |role| format!("{} {role}", node.kind)),
+            if missing.contains(&node.key) { "to run" } else { "done" }.to_owned(),
+            format!("{}{more}", serves[0]),
+        ]
+    });
+    format!("\n{}", output::columns(["key", "stage", "state", "serves"], rows))
+}

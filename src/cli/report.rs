@@ -1,0 +1,133 @@
+//! `stpp report`: the report and the tables of an ablation, from the store alone.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::args::ReportArgs;
+use super::failure::{Failure, FailureKind};
+use super::{output, target};
+use crate::base::fs;
+use crate::base::suggest::nearest;
+use crate::report::query::facts;
+use crate::report::{render, rows};
+use crate::spec::{Elsewhere, Spec, load};
+use crate::store::{Store, StoredStudy};
+use crate::track::frame;
+
+/// The report's file.
+const REPORT: &str = "report.md";
+
+/// Runs the command.
+pub fn report(args: &ReportArgs) -> Result<(), Failure> {
+    let store = Store::open(&args.store.store)?;
+    let name = name_of(&args.name)?;
+    let stored = find(&store, &name)?;
+    if args.costs {
+        output::result(&costs(&store, &stored)?);
+        return Ok(());
+    }
+    let folder = target::report_folder(args.out.as_deref(), &name);
+    if args.check {
+        return check(&store, &stored, &folder);
+    }
+    let written = write(&store, &stored, &folder)?;
+    output::result(&format!("report: {}\ntables: {}", written.display(), store.tables(&name).display()));
+    Ok(())
+}
+
+/// Writes the tables and the report of a study; the report's path is the answer.
+pub(super) fn write(store: &Store, stored: &StoredStudy, folder: &Path) -> Result<PathBuf, Failure> {
+    let (text, tables) = compose(store, stored)?;
+    frame::write(&store.tables(&stored.ablation.name), &tables)
+        .map_err(|error| Failure::of(FailureKind::Stage, &error))?;
+    let path = folder.join(REPORT);
+    fs::write_atomically(&path, text.as_bytes())?;
+    Ok(path)
+}
+
+fn compose(
+    store: &Store,
+    stored: &StoredStudy,
+) -> Result<(String, Vec<crate::track::table::Table>), Failure> {
+    let facts = facts(store, stored)?;
+    let tables = rows::tables(&facts.study, &facts.metrics)
+        .map_err(|error| Failure::of(FailureKind::Damage, &error))?;
+    let text = render(&facts.study, &rows::digests(&tables));
+    Ok((text, tables))
+}
+
+fn check(store: &Store, stored: &StoredStudy, folder: &Path) -> Result<(), Failure> {
+    let (text, _) = compose(store, stored)?;
+    let path = folder.join(REPORT);
+    let there = fs::read_text(&path)?;
+    if there == text {
+        output::result(&format!("{} is what the store says", path.display()));
+        return Ok(());
+    }
+    let line = there.lines().zip(text.lines()).take_while(|(a, b)| a == b).count() + 1;
+    Err(Failure::new(
+        FailureKind::Differs,
+        format!("{}:{line} differs from what the store says", path.display()),
+    )
+    .hint(format!("`stpp report {}` writes it anew", stored.ablation.name)))
+}
+
+/// The name itself, or the name in a spec file.
+fn name_of(what: &str) -> Result<String, Failure> {
+    if !what.ends_with(".toml") {
+        return Ok(what.to_owned());
+    }
+    match load(Path::new(what), &[], &Elsewhere)?.spec {
+        Spec::Ablation(ablation) => Ok(ablation.name),
+        Spec::Experiment(_) => Ok(target::name_of(Path::new(what))),
+    }
+}
+
+fn find(store: &Store, name: &str) -> Result<StoredStudy, Failure> {
+    let mut studies = store.studies(name)?;
+    match studies.len() {
+        1 => Ok(studies.remove(0)),
+        0 => {
+            let failure = Failure::new(
+                FailureKind::Input,
+                format!("failed to find the ablation `{name}` in the store"),
+            );
+            let names = store.study_names()?;
+            Err(match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint("`stpp exp ls` lists what is there"),
+            })
+        }
+        _ => {
+            let classes: Vec<&str> = studies.iter().map(|study| study.numerics.as_str()).collect();
+            Err(Failure::new(
+                FailureKind::Input,
+                format!(
+                    "failed to report on `{name}`: the store has it on several numerics classes ({}), \
+                     and a report covers one",
+                    classes.join(", ")
+                ),
+            )
+            .hint("use a store of its own for each device"))
+        }
+    }
+}
+
+/// What the stages of a study took, as their runs measured it.
+fn costs(store: &Store, stored: &StoredStudy) -> Result<String, Failure> {
+    let mut text = String::from("what the stages took, as measured when they ran\n");
+    let mut seen = std::collections::BTreeSet::new();
+    let mut total = 0.0;
+    for step in stored.members.iter().flat_map(|member| &member.chain.steps) {
+        if !seen.insert(step.key) {
+            continue;
+        }
+        if let Some(seconds) = store.seconds(step.kind, step.key)? {
+            total += seconds;
+            let role = step.role.map_or("", |role| role.word());
+            let _ = writeln!(text, "{}  {:<9} {role:<10} {seconds:>9.1} s", step.key.short(), step.kind);
+        }
+    }
+    let _ = writeln!(text, "in all {total:.1} s");
+    Ok(text)
+}

@@ -1,0 +1,44 @@
+//! What a command is about: the ablation of a spec, on a device, in a store.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{DeviceArgs, SpecArgs};
+use super::failure::{Failure, FailureKind};
+use crate::run::device::{Chosen, choose};
+use crate::spec::ablation::Ablation;
+use crate::spec::{Process, Spec, load};
+
+/// Reads a spec; a single experiment becomes a study of one arm, named after its file.
+pub(super) fn ablation(args: &SpecArgs) -> Result<Ablation, Failure> {
+    Ok(match load(&args.spec, &args.sets, &Process)?.spec {
+        Spec::Ablation(ablation) => *ablation,
+        Spec::Experiment(experiment) => Ablation::of_experiment(&name_of(&args.spec), *experiment),
+    })
+}
+
+/// `experiments/synthetic/st.toml` is the experiment `synthetic-st`: file name and folder, as a name may be written.
+pub(super) fn name_of(path: &Path) -> String {
+    let part = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
+    let stem = part(path.file_stem()).unwrap_or_default();
+    let folder = part(path.parent().and_then(Path::file_name));
+    let name = match folder {
+        Some(folder) if folder != "experiments" => format!("{folder}-{stem}"),
+        _ => stem,
+    };
+    name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// Chooses the device and sizes the pool of worker threads.
+pub(super) fn device(args: &DeviceArgs, ablation: &Ablation) -> Result<Chosen, Failure> {
+    let run = &ablation.experiments[0].experiment.run;
+    let threads = args.threads.unwrap_or(run.threads);
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| {
+        Failure::new(FailureKind::Input, format!("failed to start {threads} threads: {error}"))
+    })?;
+    Ok(choose(args.device.as_deref().unwrap_or(&run.device))?)
+}
+
+/// The folder of a report.
+pub(super) fn report_folder(out: Option<&Path>, name: &str) -> PathBuf {
+    out.map_or_else(|| Path::new("reports").join(name), Path::to_owned)
+}

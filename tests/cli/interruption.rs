@@ -1,0 +1,72 @@
+//! Stopping at any moment loses nothing but the stage at hand.
+#![cfg(unix)]
+
+use serde_json::Value;
+
+use crate::folders::{assert_same, files};
+use crate::specs::ablation;
+use crate::support::Test;
+
+/// Long enough to be stopped in the middle of it.
+const STEPS: u64 = 40;
+
+fn study() -> String {
+    ablation("tiny", "[0]").replace("iterations = 4", &format!("iterations = {STEPS}"))
+}
+
+/// The fifth step of a kind of training.
+fn in_the_middle_of(kind: &'static str) -> impl Fn(&Value) -> bool {
+    move |event| event["event"] == "advanced" && event["stage"]["kind"] == kind && event["done"] == 5
+}
+
+fn is_resumed_after(signals: &[(&str, &'static str)]) {
+    let test = Test::new().spec("study.toml", &study());
+    let whole = ["exp", "run", "study.toml", "--store", "whole", "--out", "whole-report"];
+    let stages = test.run([&whole[..], &["--json"]].concat()).success().stages();
+    let count: usize = stages.values().sum();
+    let mut done = 0;
+    for (signal, kind) in signals {
+        let ended = test.signalled(["exp", "run", "study.toml"], signal, in_the_middle_of(kind)).code(5);
+        let ended = ended.stderr_has("interrupted").stderr_has("run the same command again");
+        let last = ended.events().pop().expect("there were events");
+        assert_eq!(last["event"], "advanced", "nothing was finished after the signal: {last}");
+        assert!(last["done"].as_u64().unwrap() < STEPS, "it ends before the stage does: {last}");
+        done += ended.stages().values().sum::<usize>();
+        let plan = test.run(["exp", "plan", "study.toml", "--json"]).success();
+        assert_eq!(plan.json()["missing"].as_u64(), Some((count - done) as u64), "what was finished stays");
+        // The interim report says what it is.
+        assert!(test.text("reports/tiny/report.md").to_lowercase().contains("incomplete"));
+    }
+    let rest = test.run(["exp", "run", "study.toml", "--json"]).success();
+    assert_eq!(rest.stages().values().sum::<usize>(), count - done, "only the rest is done");
+    assert_same(&test.path("reports/tiny"), &test.path("whole-report"));
+    assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
+    let stored = |store: &str| {
+        let mut found = files(&test.path(store));
+        found.retain(|name, _| name.starts_with("records-v1/"));
+        found
+    };
+    crate::folders::assert_same_files(&stored(".stpp"), &stored("whole"));
+}
+
+#[test]
+fn ctrl_c_ends_soon_and_the_next_call_goes_on_to_the_same_bytes() {
+    is_resumed_after(&[("INT", "teacher"), ("INT", "retrain")]);
+}
+
+#[test]
+fn a_schedulers_signal_is_heard_too() {
+    is_resumed_after(&[("TERM", "retrain")]);
+}
+
+#[test]
+fn a_killed_run_leaves_a_store_that_goes_on() {
+    let test = Test::new().spec("study.toml", &study());
+    let mut killed = test.signalled(["exp", "run", "study.toml"], "KILL", in_the_middle_of("retrain"));
+    assert_eq!(killed.exit_code(), None, "nobody can catch that one");
+    killed = test.run(["exp", "run", "study.toml", "--json"]).success();
+    assert_eq!(killed.stages().get("teacher"), None, "the teacher was committed");
+    test.run(["exp", "run", "study.toml", "--store", "whole", "--out", "whole-report"]).success();
+    assert_same(&test.path("reports/tiny"), &test.path("whole-report"));
+    assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
+}

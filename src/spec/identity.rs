@@ -43,7 +43,7 @@ pub fn ablation_id(ablation: &Ablation) -> Digest {
     canon::digest("stpp ablation v1", &value)
 }
 
-/// The value that is hashed; `exp show --identity` prints it.
+/// The value that is hashed.
 pub fn identity(experiment: &Experiment) -> Value {
     let mut fields = serde_json::Map::new();
     let mut put = |key: &str, value: Value| fields.insert(key.to_owned(), value);

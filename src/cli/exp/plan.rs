@@ -6,6 +6,7 @@ use crate::cli::args::PlanArgs;
 use crate::cli::failure::Failure;
 use crate::cli::{output, target};
 use crate::plan::{Cost, Kind, Role, StageKey};
+use crate::report::number::counted;
 use crate::run::{PlannedStudy, numerics};
 use crate::store::{Store, StoreError};
 
@@ -88,15 +89,15 @@ impl Counts {
         let saved_steps = sharing.requested_cost.steps - sharing.distinct_cost.steps;
         let saved_forwards = sharing.requested_cost.forwards - sharing.distinct_cost.forwards;
         format!(
-            "{}: {} arms × {} seeds × {} splits = {} experiments on {}\n\n{}\n\n\
+            "{}: {} × {} × {} = {} on {}\n\n{}\n\n\
              {} stages asked for, {} distinct, {} in the store, {} to run\n\
              to run: {} optimiser steps, {:.0} image-forwards\n\
              sharing saves {saved_steps} of {} optimiser steps and {saved_forwards:.0} of {:.0} image-forwards",
             stored.ablation.name,
-            stored.ablation.arms.len(),
-            stored.ablation.seeds.len(),
-            stored.ablation.splits.len(),
-            stored.members.len(),
+            counted(stored.ablation.arms.len(), "arm"),
+            counted(stored.ablation.seeds.len(), "seed"),
+            counted(stored.ablation.splits.len(), "split"),
+            counted(stored.members.len(), "experiment"),
             stored.numerics,
             output::columns(header, rows),
             sharing.requested,

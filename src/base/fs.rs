@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, DirEntry, File, OpenOptions};
+use std::fs::{self, DirEntry, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -72,22 +72,6 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_folder(folder).map_err(fail())
 }
 
-/// Creates a file that must not exist yet; `Ok(false)` when it does.
-///
-/// # Errors
-/// [`FileError`] for anything but an existing file.
-pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
-    let file = OpenOptions::new().write(true).create_new(true).open(path);
-    match file {
-        Ok(mut file) => {
-            file.write_all(bytes).and_then(|()| file.sync_all()).map_err(FileError::on("write", path))?;
-            Ok(true)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(FileError::on("create", path)(error)),
-    }
-}
-
 /// What is directly in a folder, sorted by name; none when there is no such folder. Files that another call is writing,
 /// or did not finish, are not there yet.
 ///
@@ -137,15 +121,6 @@ mod tests {
         write_atomically(&folder.path().join("whole"), b"").unwrap();
         fs::write(folder.path().join(".tmp-half"), b"").unwrap();
         assert_eq!(list(folder.path()).unwrap(), [folder.path().join("whole")]);
-    }
-
-    #[test]
-    fn the_second_of_two_creators_loses() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lease");
-        assert!(create_exclusively(&path, b"a").unwrap());
-        assert!(!create_exclusively(&path, b"b").unwrap());
-        assert_eq!(read(&path).unwrap(), b"a");
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use super::args::CheckArgs;
 use super::failure::{Failure, FailureKind};
 use super::{output, target};
-use crate::base::canon;
 use crate::base::progress::Quiet;
 use crate::data::check::{CheckReport, check as check_data};
+use crate::run::bind::binding;
 use crate::store::Store;
 
 /// Runs the command.
@@ -19,7 +19,7 @@ pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let mut problems = Vec::new();
     for member in &ablation.experiments {
         let experiment = &member.experiment;
-        if !seen.insert(canon::digest("stpp binding v1", &(&experiment.data, &experiment.split))) {
+        if !seen.insert(binding(experiment)) {
             continue;
         }
         let report = check_data(&experiment.data, &experiment.split, &store.cache(), &mut Quiet::default());

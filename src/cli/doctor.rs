@@ -2,19 +2,15 @@
 
 use super::args::DoctorArgs;
 use super::failure::{Failure, FailureKind};
-use super::output;
+use super::{output, target};
 use crate::plan::Kind;
-use crate::run::device::choose;
 use crate::run::{executor, golden, numerics};
+use crate::spec::experiment::RunOn;
 use crate::store::{Store, layout};
 
 /// Runs the command.
 pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
-    let threads = args.device.threads.unwrap_or(0);
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| {
-        Failure::new(FailureKind::Input, format!("failed to start {threads} threads: {error}"))
-    })?;
-    let chosen = choose(args.device.device.as_deref().unwrap_or("auto"))?;
+    let chosen = target::machine(&args.device, &RunOn::default())?;
     let line = |name: &str, value: &str| output::result(&format!("{name:<14} {value}"));
     line("program", executor::CODE);
     line(

@@ -6,6 +6,7 @@ use super::args::{DeviceArgs, SpecArgs};
 use super::failure::{Failure, FailureKind};
 use crate::run::device::{Chosen, choose};
 use crate::spec::ablation::Ablation;
+use crate::spec::experiment::RunOn;
 use crate::spec::{Process, Spec, load};
 
 /// Reads a spec; a single experiment becomes a study of one arm, named after its file.
@@ -28,9 +29,13 @@ pub(super) fn name_of(path: &Path) -> String {
     name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }
 
-/// Chooses the device and sizes the pool of worker threads.
+/// Chooses the device and sizes the pool of worker threads: what was typed, else what the spec says.
 pub(super) fn device(args: &DeviceArgs, ablation: &Ablation) -> Result<Chosen, Failure> {
-    let run = &ablation.experiments[0].experiment.run;
+    machine(args, &ablation.experiments[0].experiment.run)
+}
+
+/// Chooses the device and sizes the pool of worker threads: what was typed, else what `run` says.
+pub(super) fn machine(args: &DeviceArgs, run: &RunOn) -> Result<Chosen, Failure> {
     let threads = args.threads.unwrap_or(run.threads);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().map_err(|error| {
         Failure::new(FailureKind::Input, format!("failed to start {threads} threads: {error}"))

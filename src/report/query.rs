@@ -15,6 +15,7 @@ use crate::base::canon;
 use crate::method::record::ImageRecord;
 use crate::method::select::image::Selection;
 use crate::metric::Confusion;
+use crate::plan::graph::Want;
 use crate::plan::recipe::Lesson;
 use crate::plan::work::Work;
 use crate::plan::{Kind, StageKey};
@@ -145,18 +146,9 @@ impl Query<'_> {
 
     fn best(&self, member: &StoredMember) -> Option<Best> {
         let record = self.records.get(&member.chain.result?)?;
-        let looks = member.chain.looks.iter().filter_map(|step| {
-            let miou = record.values.get(&format!("validation@{step}"))?;
-            Some((*step, *miou))
-        });
-        let looks: Vec<(u64, f64)> = looks.collect();
-        let mut best: Option<(u64, f64)> = None;
-        for &(step, miou) in &looks {
-            if best.is_none_or(|(_, so_far)| miou > so_far) {
-                best = Some((step, miou));
-            }
-        }
-        best.map(|(step, miou)| Best { step, miou, looks: looks.len() as u64 })
+        let seen = |step: &&u64| record.values.contains_key(&Want::Validation(**step).to_string());
+        let looks = member.chain.looks.iter().filter(seen).count() as u64;
+        record.best_look(&member.chain.looks).map(|(step, miou)| Best { step, miou, looks })
     }
 
     /// What the recipe's own selection chose. True mIoU is that of the teacher's prediction for the image.

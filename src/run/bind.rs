@@ -23,6 +23,11 @@ pub struct Opened {
     pub bound: Bound,
 }
 
+/// What two experiments share when they read the same data and split.
+pub fn binding(experiment: &Experiment) -> Digest {
+    canon::digest("stpp binding v1", &(&experiment.data, &experiment.split))
+}
+
 /// Opens the data of experiments; the same data and split is opened once.
 pub struct Binder<'a> {
     cache: &'a Path,
@@ -52,7 +57,7 @@ impl<'a> Binder<'a> {
     /// # Errors
     /// Every problem of the data at once.
     pub fn bind(&mut self, experiment: &Experiment) -> Result<Opened, BindError> {
-        let which = canon::digest("stpp binding v1", &(&experiment.data, &experiment.split));
+        let which = binding(experiment);
         if !self.opened.contains_key(&which) {
             self.opened.insert(which, open(experiment, self.cache)?);
         }

@@ -40,18 +40,15 @@ pub(super) fn step_of(record: &Record, state: &ModelState) -> Result<u64, StageE
     match state {
         ModelState::At(step) => Ok(*step),
         ModelState::BestOf(steps) => {
-            let mut best: Option<(u64, f64)> = None;
-            for &step in steps {
-                let name = Want::Validation(step).to_string();
-                let miou = *record.values.get(&name).ok_or_else(|| StageError::NoOutput {
-                    stage: format!("{} {}", record.kind, record.key.short()),
-                    output: name,
-                })?;
-                if best.is_none_or(|(_, so_far)| miou > so_far) {
-                    best = Some((step, miou));
-                }
+            let unseen = steps
+                .iter()
+                .map(|&step| Want::Validation(step).to_string())
+                .find(|name| !record.values.contains_key(name));
+            if let Some(output) = unseen {
+                let stage = format!("{} {}", record.kind, record.key.short());
+                return Err(StageError::NoOutput { stage, output });
             }
-            Ok(best.expect("the reader refuses 0 looks").0)
+            Ok(record.best_look(steps).expect("the reader refuses 0 looks").0)
         }
     }
 }

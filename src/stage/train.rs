@@ -1,6 +1,6 @@
 //! `teacher` and `retrain`: one model from fresh weights.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::samples::TrainingSamples;
@@ -156,14 +156,4 @@ impl Progress for Silent<'_> {
     fn stop_requested(&self) -> bool {
         self.0.stop_requested()
     }
-}
-
-/// The values of a training that are looks at validation images: step and mIoU.
-pub fn validation_looks(values: &BTreeMap<String, f64>) -> Vec<(u64, f64)> {
-    let mut looks: Vec<(u64, f64)> = values
-        .iter()
-        .filter_map(|(name, miou)| Some((name.strip_prefix("validation@")?.parse().ok()?, *miou)))
-        .collect();
-    looks.sort_by_key(|(step, _)| *step);
-    looks
 }

@@ -54,6 +54,19 @@ impl Record {
         self.outputs.get(name).map(|artifact| artifact.digest)
     }
 
+    /// The best of the looks at the validation images after some steps, as step and mIoU; of equal ones the earliest.
+    /// Looks that the stage was not asked for are passed over.
+    pub fn best_look(&self, steps: &[u64]) -> Option<(u64, f64)> {
+        let mut best: Option<(u64, f64)> = None;
+        for &step in steps {
+            let Some(&miou) = self.values.get(&Want::Validation(step).to_string()) else { continue };
+            if best.is_none_or(|(_, so_far)| miou > so_far) {
+                best = Some((step, miou));
+            }
+        }
+        best
+    }
+
     /// Whether every wish is among the outputs.
     pub fn fulfils(&self, wants: &BTreeSet<Want>) -> bool {
         wants.iter().all(|want| {

@@ -11,7 +11,7 @@ use candle_core::{Result, Tensor};
 use super::scaled;
 use crate::nn::layer::{ConvNorm, Pass, Shape};
 use crate::nn::ops::add_relu::add_relu;
-use crate::nn::ops::conv2d::Window;
+use crate::nn::ops::conv2d::{Padding, Window};
 use crate::nn::ops::max_pool::max_pool;
 use crate::nn::params::{Builder, Init};
 use crate::spec::model::Backbone;
@@ -84,7 +84,7 @@ impl ResNet {
     ) -> Result<Self> {
         let family = Family::of(backbone);
         let first = scaled(64, width);
-        let window = Window { stride: 2, padding: 3, dilation: 1 };
+        let window = Window { stride: 2, padding: Padding::Each(3), dilation: 1 };
         let stem = Shape { inputs: 3, outputs: first, kernel: 7, window };
         let stem = ConvNorm::new(builder, ("conv1", "bn1"), stem, Init::FanOut, true)?;
         let mut layers: [Vec<Block>; 4] = Default::default();

@@ -26,7 +26,7 @@ const CHANNELS: usize = 16;
 
 /// Whether so many taps read outside that this algorithm beats the dense one.
 pub(super) fn pays(g: &Geometry) -> bool {
-    g.taps() > 1 && g.window.stride == 1 && g.density() < 0.62
+    g.taps() > 1 && g.stride == 1 && g.density() < 0.62
 }
 
 /// The steps of the computation: groups of images, each with strips of rows of each tap.

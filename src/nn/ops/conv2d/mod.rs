@@ -27,19 +27,28 @@ use super::memory::kernel_takes;
 pub struct Window {
     /// Input pixels between neighbouring output pixels.
     pub stride: usize,
-    /// Zeros around the input, in pixels.
-    pub padding: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
     /// Input pixels between neighbouring taps.
     pub dilation: usize,
 }
 
+/// How many zeros surround an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// The same number on every side, as in PyTorch.
+    Each(usize),
+    /// As many as give ceil(size / stride) outputs; an odd one goes below and to the right (TensorFlow's "SAME").
+    Same,
+}
+
 impl Window {
     /// Stride 1, no dilation, no padding.
-    pub const POINT: Self = Self { stride: 1, padding: 0, dilation: 1 };
+    pub const POINT: Self = Self { stride: 1, padding: Padding::Each(0), dilation: 1 };
 
     /// Padding that keeps the size at stride 1, for a kernel of odd side `kernel`.
     pub fn same(kernel: usize, stride: usize, dilation: usize) -> Self {
-        Self { stride, padding: dilation * (kernel / 2), dilation }
+        Self { stride, padding: Padding::Each(dilation * (kernel / 2)), dilation }
     }
 }
 

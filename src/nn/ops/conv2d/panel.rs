@@ -81,15 +81,19 @@ fn unfold_pixels(g: &Geometry, x: &[f32], channels: Range<usize>, rows: Range<us
     // Where each tap reads for each pixel in the first channel; beyond any image where it reads padding.
     let mut offsets = Vec::with_capacity(taps * pixels);
     for ky in 0..g.kernel.0 {
-        let inside = g.valid(ky, g.height, g.out_height);
+        let inside = g.rows().valid(ky);
         for kx in 0..g.kernel.1 {
-            let columns = g.valid(kx, g.width, g.out_width);
+            let columns = g.columns().valid(kx);
             for row in rows.clone() {
                 let (image, y) = (row / g.out_height, row % g.out_height);
                 let start = image * g.inputs * g.in_pixels();
                 offsets.extend((0..g.out_width).map(|x| {
                     let reads = inside.contains(&y) && columns.contains(&x);
-                    if reads { start + g.source(ky, y) * g.width + g.source(kx, x) } else { usize::MAX / 2 }
+                    if reads {
+                        start + g.rows().source(ky, y) * g.width + g.columns().source(kx, x)
+                    } else {
+                        usize::MAX / 2
+                    }
                 }));
             }
         }
@@ -107,15 +111,15 @@ fn unfold_rows(g: &Geometry, x: &[f32], channels: Range<usize>, rows: Range<usiz
     let mut lines = panel.chunks_exact_mut(pixels);
     for channel in channels {
         for ky in 0..g.kernel.0 {
-            let inside = g.valid(ky, g.height, g.out_height);
+            let inside = g.rows().valid(ky);
             for kx in 0..g.kernel.1 {
                 let line = lines.next().expect("the panel has a line per channel and tap");
-                let columns = g.valid(kx, g.width, width);
+                let columns = g.columns().valid(kx);
                 if inside.is_empty() || columns.is_empty() {
                     line.fill(0.0);
                     continue;
                 }
-                let left = g.source(kx, columns.start);
+                let left = g.columns().source(kx, columns.start);
                 for (image, rows, start) in images(g, rows.clone()) {
                     let plane = &x[(image * g.inputs + channel) * g.in_pixels()..][..g.in_pixels()];
                     let part = &mut line[start..start + rows.len() * width];
@@ -128,8 +132,8 @@ fn unfold_rows(g: &Geometry, x: &[f32], channels: Range<usize>, rows: Range<usiz
                     for (y, out) in valid.zip(within.chunks_exact_mut(width)) {
                         out[..columns.start].iter_mut().for_each(|v| *v = 0.0);
                         out[columns.end..].iter_mut().for_each(|v| *v = 0.0);
-                        let source = &plane[g.source(ky, y) * g.width + left..];
-                        copy(&mut out[columns.clone()], source, g.window.stride);
+                        let source = &plane[g.rows().source(ky, y) * g.width + left..];
+                        copy(&mut out[columns.clone()], source, g.stride);
                     }
                 }
             }
@@ -151,20 +155,20 @@ pub(super) fn fold<'a>(
     let mut lines = panel.chunks_exact(pixels);
     for channel in channels {
         for ky in 0..g.kernel.0 {
-            let inside = g.valid(ky, g.height, g.out_height);
+            let inside = g.rows().valid(ky);
             for kx in 0..g.kernel.1 {
                 let line = lines.next().expect("the panel has a line per channel and tap");
-                let columns = g.valid(kx, g.width, g.out_width);
+                let columns = g.columns().valid(kx);
                 if columns.is_empty() {
                     continue;
                 }
-                let left = g.source(kx, columns.start);
+                let left = g.columns().source(kx, columns.start);
                 for (image, rows, start) in images(g, rows.clone()) {
                     let plane = target(image, channel);
                     for (y, values) in rows.zip(line[start..].chunks_exact(g.out_width)) {
                         if inside.contains(&y) {
-                            let to = &mut plane[g.source(ky, y) * g.width + left..];
-                            add(to, &values[columns.clone()], g.window.stride);
+                            let to = &mut plane[g.rows().source(ky, y) * g.width + left..];
+                            add(to, &values[columns.clone()], g.stride);
                         }
                     }
                 }
@@ -194,7 +198,7 @@ impl Rectangle {
         images: Range<usize>,
         channels: Range<usize>,
     ) -> Self {
-        let stride = g.window.stride;
+        let stride = g.stride;
         let top = tap.top + (rows.start - tap.rows.start) * stride;
         Self { images, channels, top, left: tap.left, height: rows.len(), width: tap.columns.len(), stride }
     }

@@ -6,24 +6,20 @@ use super::geometry::Geometry;
 
 /// `conv2d` on any device, with candle's gradients.
 pub(super) fn conv2d(x: &Tensor, weight: &Tensor, g: Geometry) -> Result<Tensor> {
-    let (padding, stride) = (g.window.padding, g.window.stride);
+    let ((top, left), stride) = (g.padding, g.stride);
     // Round the padded size up to whole strides, so that "every stride-th pixel" is a reshape and a narrow.
-    let round = |size: usize, out: usize, kernel: usize| {
-        let reach = (kernel - 1) * g.window.dilation + out * stride;
-        (reach.max(size + 2 * padding)).div_ceil(stride) * stride
+    let round = |size: usize, zeros: usize, out: usize, kernel: usize| {
+        let reach = (kernel - 1) * g.dilation + out * stride;
+        reach.max(size + zeros).div_ceil(stride) * stride
     };
-    let height = round(g.height, g.out_height, g.kernel.0);
-    let width = round(g.width, g.out_width, g.kernel.1);
-    let x = x.pad_with_zeros(2, padding, height - g.height - padding)?.pad_with_zeros(
-        3,
-        padding,
-        width - g.width - padding,
-    )?;
+    let below = round(g.height, top, g.out_height, g.kernel.0) - g.height - top;
+    let right = round(g.width, left, g.out_width, g.kernel.1) - g.width - left;
+    let x = x.pad_with_zeros(2, top, below)?.pad_with_zeros(3, left, right)?;
     let mut sum: Option<Tensor> = None;
     for ky in 0..g.kernel.0 {
         for kx in 0..g.kernel.1 {
-            let rows = every(&x, 2, ky * g.window.dilation, g.out_height, stride)?;
-            let pixels = every(&rows, 3, kx * g.window.dilation, g.out_width, stride)?;
+            let rows = every(&x, 2, ky * g.dilation, g.out_height, stride)?;
+            let pixels = every(&rows, 3, kx * g.dilation, g.out_width, stride)?;
             let pixels = pixels.contiguous()?.reshape((g.batch, g.inputs, g.out_pixels()))?;
             let tap =
                 weight.narrow(2, ky, 1)?.narrow(3, kx, 1)?.contiguous()?.reshape((1, g.outputs, g.inputs))?;

@@ -5,7 +5,8 @@ use super::*;
 
 fn window(case: &Case) -> Result<Window> {
     let window = case.tensor("window").to_vec1::<i64>()?;
-    Ok(Window { stride: window[0] as usize, padding: window[1] as usize, dilation: window[2] as usize })
+    let padding = Padding::Each(window[1] as usize);
+    Ok(Window { stride: window[0] as usize, padding, dilation: window[2] as usize })
 }
 
 #[test]
@@ -67,7 +68,8 @@ fn an_image_gets_no_gradient() -> Result<()> {
 fn a_kernel_that_does_not_fit_is_an_error() -> Result<()> {
     let x = Tensor::ones((1, 3, 4, 4), candle_core::DType::F32, &Device::Cpu)?;
     let weight = Tensor::ones((4, 3, 3, 3), candle_core::DType::F32, &Device::Cpu)?;
-    let error = conv2d(&x, &weight, Window { stride: 1, padding: 0, dilation: 4 }).expect_err("9 > 4");
+    let error =
+        conv2d(&x, &weight, Window { stride: 1, padding: Padding::Each(0), dilation: 4 }).expect_err("9 > 4");
     assert!(error.to_string().contains("does not fit"), "{error}");
     Ok(())
 }

@@ -93,13 +93,25 @@ impl Network {
         self.run(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
     }
 
+    /// The same logits before they are resized to the image, as small as the head leaves them.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward_small(&self, x: &Tensor) -> Result<Tensor> {
+        self.small(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
+    }
+
     fn run(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        let logits = self.small(x, pass)?;
+        bilinear(pass.tape(), &logits, x.dim(2)?, x.dim(3)?, Corners::Aligned)
+    }
+
+    fn small(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         if channels != 3 || batch * height * width == 0 {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
-        let logits = self.head.forward(&self.backbone.forward(x, pass)?, pass)?;
-        bilinear(pass.tape(), &logits, height, width, Corners::Aligned)
+        self.head.forward(&self.backbone.forward(x, pass)?, pass)
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster

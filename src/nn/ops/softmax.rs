@@ -29,7 +29,11 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
     }
 }
 
-fn probabilities(x: &[f32], (batch, classes, height, width): (usize, usize, usize, usize)) -> Vec<f32> {
+/// Softmax over the classes of logits (B, C, H, W), on the CPU.
+pub(crate) fn probabilities(
+    x: &[f32],
+    (batch, classes, height, width): (usize, usize, usize, usize),
+) -> Vec<f32> {
     let pixels = height * width;
     let mut out = vec![0.0; x.len()];
     let shared = Shared::new(&mut out);

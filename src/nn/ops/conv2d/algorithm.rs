@@ -1,11 +1,19 @@
 //! Which algorithm computes a convolution.
 
 use super::geometry::Geometry;
-use super::{dense, dilated};
+use super::{dense, depthwise, dilated, grouped};
 
 /// `(B, O, oh, ow)` from `x` (B, C, H, W) and `weight` (O, C / groups, kh, kw).
 pub(super) fn forward(g: &Geometry, x: &[f32], weight: &[f32]) -> Vec<f32> {
-    if dilated::pays(g) { dilated::forward(g, x, weight) } else { dense::forward(g, x, weight) }
+    if depthwise::applies(g) {
+        depthwise::forward(g, x, weight)
+    } else if grouped::applies(g) {
+        grouped::forward(g, x, weight)
+    } else if dilated::pays(g) {
+        dilated::forward(g, x, weight)
+    } else {
+        dense::forward(g, x, weight)
+    }
 }
 
 /// The gradients of input and weight, empty where they are not wanted.
@@ -16,7 +24,11 @@ pub(super) fn backward(
     grad: &[f32],
     wanted: (bool, bool),
 ) -> (Vec<f32>, Vec<f32>) {
-    if dilated::pays(g) {
+    if depthwise::applies(g) {
+        depthwise::backward(g, x, weight, grad, wanted)
+    } else if grouped::applies(g) {
+        grouped::backward(g, x, weight, grad, wanted)
+    } else if dilated::pays(g) {
         dilated::backward(g, x, weight, grad, wanted)
     } else {
         dense::backward(g, x, weight, grad, wanted)

@@ -30,6 +30,7 @@ pub mod pool;
 pub mod resize;
 mod simd;
 pub mod softmax;
+pub mod sum;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -11,6 +11,7 @@
 
 mod address;
 pub mod blur;
+mod colours;
 pub mod crop;
 pub mod cutout;
 pub mod flip;

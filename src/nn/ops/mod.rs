@@ -27,8 +27,9 @@ pub mod max_pool;
 pub mod memory;
 pub mod pool;
 pub mod resize;
-mod simd;
 pub mod softmax;
+
+use crate::base::simd;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -10,6 +10,7 @@ use super::params::{Builder, Parameters};
 use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
 use crate::spec::model::{Head, Model};
+use crate::spec::normalisation::Normalisation;
 
 pub use super::ops::dropout::DropoutAt;
 
@@ -41,6 +42,7 @@ pub struct Network {
     backbone: ResNet,
     head: DeepLabV3Plus,
     parameters: Parameters,
+    normalisation: Normalisation,
 }
 
 impl Network {
@@ -73,7 +75,7 @@ impl Network {
             Ok((backbone, head))
         };
         let (backbone, head) = build().map_err(NetworkError::Device)?;
-        Ok(Self { backbone, head, parameters })
+        Ok(Self { backbone, head, parameters, normalisation: model.backbone.normalisation() })
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
@@ -100,6 +102,11 @@ impl Network {
         }
         let logits = self.head.forward(&self.backbone.forward(x, pass)?, pass)?;
         bilinear(pass.tape(), &logits, height, width, Corners::Aligned)
+    }
+
+    /// How the images that it is given are normalised.
+    pub fn normalisation(&self) -> Normalisation {
+        self.normalisation
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster

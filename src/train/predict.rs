@@ -24,9 +24,9 @@ pub struct Probabilities {
 }
 
 /// An image as the network sees it: `(1, 3, H, W)`, normalised.
-fn input(image: &Rgb, device: &Device) -> Result<Tensor> {
+fn input(network: &Network, image: &Rgb, device: &Device) -> Result<Tensor> {
     let mut data = vec![0.0; image.data.len()];
-    normalize_into(image, &mut data);
+    normalize_into(image, &network.normalisation(), &mut data);
     Tensor::from_vec(data, (1, 3, image.height, image.width), device)
 }
 
@@ -35,7 +35,7 @@ fn input(image: &Rgb, device: &Device) -> Result<Tensor> {
 /// # Errors
 /// Whatever the network reports.
 pub fn predict(network: &Network, image: &Rgb, device: &Device) -> Result<Probabilities> {
-    let logits = network.forward(&input(image, device)?)?;
+    let logits = network.forward(&input(network, image, device)?)?;
     let (_, classes, height, width) = logits.dims4()?;
     let data = softmax(&logits)?.flatten_all()?.to_vec1()?;
     Ok(Probabilities { classes, height, width, data })
@@ -50,7 +50,7 @@ pub fn predict(network: &Network, image: &Rgb, device: &Device) -> Result<Probab
 /// # Errors
 /// Whatever the network reports.
 pub fn predict_tta(network: &Network, image: &Rgb, tta: &Tta, device: &Device) -> Result<Probabilities> {
-    let x = input(image, device)?;
+    let x = input(network, image, device)?;
     let (height, width) = (image.height, image.width);
     let tape = Tape::silent(device);
     let mut sum: Option<Tensor> = None;

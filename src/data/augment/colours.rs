@@ -72,3 +72,38 @@ fn channels(block: &Block) -> [[u8; AT_ONCE]; 3] {
     }
     channels
 }
+
+/// The whole part of a number, clipped to 8 bits: `value as u8`, but in vectors.
+#[inline(always)]
+pub(super) fn cut(value: f32) -> u8 {
+    // What is no number becomes 0, which `clamp` would not do.
+    let positive = value.max(0.0);
+    // SAFETY: a number from 0 to 255 fits.
+    let whole: i32 = unsafe { positive.min(255.0).to_int_unchecked() };
+    whole as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_colour_is_replaced_once_and_counted_once() {
+        for width in [1, 63, 64, 65, 200] {
+            let data = (0..width * 3).map(|i| i as u8).collect();
+            let mut image = Rgb::new(width, 1, data);
+            let expected: Vec<u8> = image.data.chunks(3).flat_map(|c| [c[1], c[2], c[0] / 2]).collect();
+            let greens: u64 = (0..width).map(|i| (i * 3 + 1) as u64 % 256).sum();
+            assert_eq!(total(&image, |[_, g, _]| g), greens);
+            recolour(&mut image, |[r, g, b]| [g, b, r / 2]);
+            assert_eq!(image.data, expected, "{width} colours");
+        }
+    }
+
+    #[test]
+    fn numbers_are_cut_as_casts_cut_them() {
+        for value in [-1.0, -0.0, 0.99, 1.0, 127.5, 254.999, 255.0, 256.0, 1e30, f32::INFINITY, f32::NAN] {
+            assert_eq!(cut(value), value as u8, "{value}");
+        }
+    }
+}

@@ -2,10 +2,11 @@
 //!
 //! Brightness, contrast and saturation blend the image with black, with its mean gray, and with its own gray;
 //! a factor above 1 leads away from it. Blends are computed in single precision and cut, not rounded, to 8 bits
-//! (`libImaging/Blend.c`). Hue turns the 8-bit H of Pillow's HSV (`libImaging/Convert.c`).
+//! (`libImaging/Blend.c`). Hue turns the 8-bit H of Pillow's [`super::hsv`].
 
-use super::colours::{recolour, total};
+use super::colours::{cut, recolour, total};
 use super::grayscale::luma;
+use super::hsv::{hsv, rgb};
 use crate::base::simd::wide;
 use crate::base::stream::Stream;
 use crate::data::image::Rgb;
@@ -74,61 +75,6 @@ fn blend_with(image: &mut Rgb, from: u8, factor: f32) {
         #[inline(always)]
         || image.data.iter_mut().for_each(|value| *value = blend(from, *value, factor)),
     );
-}
-
-/// RGB to HSV in 8 bits.
-///
-/// Pillow rounds quotients to single precision, adds in double precision and cuts. Of the two quotients that make
-/// the hue one is always 0 or 1, so single precision throughout gives the same bytes for every colour.
-#[inline(always)]
-fn hsv([r, g, b]: [u8; 3]) -> [u8; 3] {
-    let (high, low) = (r.max(g).max(b), r.min(g).min(b));
-    let middle = r.max(g).min(r.min(g).max(b));
-    let range = f32::from(high - low);
-    // A gray has neither hue nor range; what it is divided by is of no matter.
-    let past = f32::from(high - middle) / range.max(1.0);
-    // The sector that the colour lies in ends, or begins, at the colour of its highest channel.
-    let (start, sign) = if r == high {
-        if g == low { (-1.0, 1.0) } else { (1.0, -1.0) }
-    } else if g == high {
-        if r == low { (3.0, -1.0) } else { (1.0, 1.0) }
-    } else {
-        if g == low { (5.0, -1.0) } else { (3.0, 1.0) }
-    };
-    let turn: f32 = (start + sign * past) / 6.0;
-    let hue = if turn < 0.0 { turn + 1.0 } else { turn };
-    let saturation = range / f32::from(high).max(1.0);
-    [cut(hue * 255.0), cut(saturation * 255.0), high]
-}
-
-/// HSV to RGB, rounded to 8 bits.
-///
-/// Fractions of 255 are multiplied as integers and rounded once. Pillow rounds more often, to the same bytes.
-#[inline(always)]
-fn rgb([h, s, v]: [u8; 3]) -> [u8; 3] {
-    let position = u32::from(h) * 6;
-    let sector = (position * 257 + 257) >> 16;
-    let fraction = position - sector * 255;
-    let colourful = (u32::from(s) * u32::from(v)) as f32;
-    let shade = |share: u32| cut(f32::from(v) + 0.5 - colourful * share as f32 * (1.0 / 65025.0));
-    // Where colours fall, and where they rise, towards the next sector.
-    let (p, q, t) = (shade(255), shade(fraction), shade(255 - fraction));
-    match sector {
-        1 => [q, v, p],
-        2 => [p, v, t],
-        3 => [p, q, v],
-        4 => [t, p, v],
-        5 => [v, p, q],
-        _ => [v, t, p],
-    }
-}
-
-/// The whole part of a number, clipped to 8 bits: `value as u8`, but in vectors.
-#[inline(always)]
-fn cut(value: f32) -> u8 {
-    // SAFETY: a number from 0 to 255 fits; what is no number becomes 0 here.
-    let whole: i32 = unsafe { value.max(0.0).min(255.0).to_int_unchecked() };
-    whole as u8
 }
 
 #[cfg(test)]

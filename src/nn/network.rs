@@ -10,6 +10,7 @@ use super::params::{Builder, Parameters};
 use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
 use crate::spec::model::Model;
+use crate::spec::normalisation::Normalisation;
 
 pub use super::ops::dropout::DropoutAt;
 
@@ -41,6 +42,7 @@ pub struct Network {
     backbone: Box<dyn Backbone>,
     head: Box<dyn Head>,
     parameters: Parameters,
+    normalisation: Normalisation,
 }
 
 impl Network {
@@ -74,7 +76,7 @@ impl Network {
             Ok((backbone, head))
         };
         let (backbone, head) = build().map_err(NetworkError::Device)?;
-        Ok(Self { backbone, head, parameters })
+        Ok(Self { backbone, head, parameters, normalisation: model.backbone.normalisation() })
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
@@ -113,6 +115,11 @@ impl Network {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
         self.head.forward(self.backbone.forward(x, pass)?, pass)
+    }
+
+    /// How the images that it is given are normalised.
+    pub fn normalisation(&self) -> Normalisation {
+        self.normalisation
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster

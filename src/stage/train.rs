@@ -44,6 +44,7 @@ pub(super) fn run(
         drop_last: work.train.drop_last,
         weak: work.augment.weak.clone(),
         strong: work.augment.strong.clone(),
+        normalisation: work.net.backbone.normalisation(),
         first_step: 1,
         total_steps: work.steps,
         prefetch: PREFETCH,
@@ -104,7 +105,7 @@ fn training_list(
             }
         }
     }
-    Ok((TrainingSamples { pixels: Arc::clone(context.pixels()), labeled, pseudo }, items))
+    Ok((TrainingSamples::new(Arc::clone(context.pixels()), labeled, pseudo), items))
 }
 
 /// Keeps checkpoints and looks at validation images, after the steps that someone wants.

@@ -85,7 +85,7 @@ impl Prediction {
     /// Whatever the network reports.
     pub fn of(network: &Network, image: &Rgb, looking: Looking<'_>, device: &Device) -> Result<Self> {
         let mut data = vec![0.0; image.data.len()];
-        normalize_into(image, &mut data);
+        normalize_into(image, &network.normalisation(), &mut data);
         let (height, width) = (image.height, image.width);
         let x = Tensor::from_vec(data, (1, 3, height, width), device)?;
         let whole = Place { top: 0, left: 0, height, width };

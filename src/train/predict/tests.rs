@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::stream::Stream;
 use crate::nn::ops::softmax::softmax;
+use crate::spec::normalisation::Normalisation;
 use crate::spec::model::{Backbone, Head, Model};
 
 fn network() -> Network {
@@ -34,7 +35,7 @@ fn farthest(a: &[f32], b: &[f32]) -> f32 {
 
 fn tensor(image: &Rgb) -> Result<Tensor> {
     let mut data = vec![0.0; image.data.len()];
-    normalize_into(image, &mut data);
+    normalize_into(image, &Normalisation::IMAGENET, &mut data);
     Tensor::from_vec(data, (1, 3, image.height, image.width), &Device::Cpu)
 }
 

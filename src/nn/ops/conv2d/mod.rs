@@ -7,15 +7,19 @@
 //!   rectangle where it touches something.
 //!
 //! `geometry` says which pixels a tap reads, `panel` copies them in and out of
-//! matrices, and `reference` is the path of other devices.
+//! matrices, and `reference` is the path of other devices; with the feature `cudnn`, NVIDIA cards take `cudnn` instead.
 
 mod bias;
+#[cfg(feature = "cudnn")]
+mod cudnn;
 mod dense;
 mod dilated;
 mod geometry;
 mod kernel;
 mod panel;
 mod reference;
+#[cfg(any(feature = "cudnn", test))]
+mod sides;
 
 use candle_core::{Result, Tensor, bail};
 
@@ -60,6 +64,10 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, window: Window) -> Result<Tensor> {
     let Some(geometry) = Geometry::new(x.dims(), weight.dims(), window) else {
         bail!("a kernel {:?} at {window:?} does not fit an input {:?}", weight.dims(), x.dims())
     };
+    #[cfg(feature = "cudnn")]
+    if cudnn::takes(x, weight) {
+        return cudnn::conv2d(x, weight, geometry);
+    }
     if kernel_takes(&[x, weight]) {
         x.contiguous()?.apply_op2(&weight.contiguous()?, kernel::Conv2d(geometry))
     } else {

@@ -55,6 +55,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "train",
             "stage/mod.rs",
             "stage/model.rs",
+            "run/cuda.rs",
             "run/device.rs",
             "run/executor.rs",
             "run/golden.rs",

@@ -38,7 +38,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "track",
         ],
     ),
-    ("cli", &["base", "spec", "plan", "data", "run", "screen", "store", "track", "report"]),
+    // `doctor` runs every operation on its own.
+    ("cli", &["base", "spec", "plan", "data", "nn::selftest", "run", "screen", "store", "track", "report"]),
     ("main", &[]),
     ("lib", &[]),
 ];

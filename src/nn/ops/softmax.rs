@@ -1,6 +1,6 @@
 //! Softmax over the classes, for inference.
 
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::exp::exp_negative;
@@ -18,7 +18,7 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
         bail!("logits are (B, C, H, W), got {:?}", logits.dims())
     }
     let logits = logits.detach();
-    if logits.device().is_cpu() {
+    if logits.device().is_cpu() && logits.dtype() == DType::F32 {
         Tensor::from_vec(
             probabilities(&Values::of(&logits)?, logits.dims4()?),
             logits.shape(),

@@ -9,10 +9,12 @@
 //! - `depthwise`: eight channels at a time, a sum over the taps of each pixel.
 //!
 //! `geometry` says which pixels a tap reads, `panel` copies them in and out of
-//! matrices, and `reference` is the path of other devices.
+//! matrices, and `reference` is the path of other devices; with the feature `cudnn`, NVIDIA cards take `cudnn` instead.
 
 mod algorithm;
 mod bias;
+#[cfg(feature = "cudnn")]
+mod cudnn;
 mod dense;
 mod depthwise;
 mod dilated;
@@ -20,6 +22,8 @@ mod geometry;
 mod grouped;
 mod panel;
 mod reference;
+#[cfg(any(feature = "cudnn", test))]
+mod sides;
 
 use candle_core::{Result, Tensor, bail};
 
@@ -69,6 +73,10 @@ pub fn conv2d(tape: &Tape, x: &Tensor, weight: &Tensor, window: Window) -> Resul
         bail!("a kernel {:?} at {window:?} does not fit an input {:?}", weight.dims(), x.dims())
     };
     if !tape.runs_kernels() {
+        #[cfg(feature = "cudnn")]
+        if cudnn::takes(x, weight) {
+            return cudnn::conv2d(x, weight, geometry);
+        }
         return reference::conv2d(x, weight, geometry);
     }
     let out = algorithm::forward(&geometry, &Values::of(x)?, &Values::of(weight)?);

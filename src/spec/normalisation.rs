@@ -26,7 +26,7 @@ impl Backbone {
     pub fn normalisation(self) -> Normalisation {
         match self {
             Self::Resnet18 | Self::Resnet34 | Self::Resnet50 | Self::Resnet101 => Normalisation::IMAGENET,
-            Self::EfficientnetLite0 => Normalisation::LITE,
+            Self::EfficientNetLite0 => Normalisation::LITE,
         }
     }
 }

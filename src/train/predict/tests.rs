@@ -1,8 +1,8 @@
 use super::*;
 use crate::base::stream::Stream;
 use crate::nn::ops::softmax::softmax;
-use crate::spec::normalisation::Normalisation;
 use crate::spec::model::{Backbone, Head, Model};
+use crate::spec::normalisation::Normalisation;
 
 fn network() -> Network {
     let (backbone, head) = (Backbone::Resnet18, Head::DeepLabV3Plus);

@@ -10,6 +10,7 @@ use super::params::{Builder, Parameters};
 use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
 use crate::spec::model::Model;
+use crate::spec::normalisation::Normalisation;
 
 pub use super::ops::dropout::DropoutAt;
 
@@ -41,6 +42,7 @@ pub struct Network {
     backbone: Box<dyn Backbone>,
     head: Box<dyn Head>,
     parameters: Parameters,
+    normalisation: Normalisation,
 }
 
 impl Network {
@@ -74,7 +76,7 @@ impl Network {
             Ok((backbone, head))
         };
         let (backbone, head) = build().map_err(NetworkError::Device)?;
-        Ok(Self { backbone, head, parameters })
+        Ok(Self { backbone, head, parameters, normalisation: model.backbone.normalisation() })
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
@@ -94,13 +96,30 @@ impl Network {
         self.run(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
     }
 
+    /// The same logits before they are resized to the image, as small as the head leaves them.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward_small(&self, x: &Tensor) -> Result<Tensor> {
+        self.small(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
+    }
+
     fn run(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        let logits = self.small(x, pass)?;
+        bilinear(pass.tape(), &logits, x.dim(2)?, x.dim(3)?, Corners::Aligned)
+    }
+
+    fn small(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         if channels != 3 || batch * height * width == 0 {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
-        let logits = self.head.forward(self.backbone.forward(x, pass)?, pass)?;
-        bilinear(pass.tape(), &logits, height, width, Corners::Aligned)
+        self.head.forward(self.backbone.forward(x, pass)?, pass)
+    }
+
+    /// How the images that it is given are normalised.
+    pub fn normalisation(&self) -> Normalisation {
+        self.normalisation
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster

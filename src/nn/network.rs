@@ -172,4 +172,6 @@ impl Network {
 }
 
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod tests;

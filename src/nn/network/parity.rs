@@ -7,6 +7,7 @@ use crate::nn::ops::cross_entropy::cross_entropy;
 use crate::nn::ops::fixture::{Case, Fixture};
 use crate::nn::tape::Gradients;
 use crate::spec::model::{Backbone, Head};
+use crate::train::schedule::poly;
 use crate::train::sgd::{Rates, Sgd};
 
 type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
@@ -170,4 +171,59 @@ fn every_backbone_with_every_head_is_that_of_pytorch() -> Outcome {
     }
     assert!(all.is_empty(), "{all:#?}");
     Ok(())
+}
+
+/// A batch as the script makes it: coloured blocks, a tint and noise; a pixel's class is its block's strongest colour.
+fn lesson(number: usize, (h, w): (usize, usize)) -> Result<(Tensor, Tensor)> {
+    let places = |n: usize| Tensor::from_iter((0..n as u32).map(|i| i / 8), &Device::Cpu);
+    let blocks = scattered(&format!("blocks{number}"), &[4, 3, h.div_ceil(8), w.div_ceil(8)])?;
+    let blocks = blocks.index_select(&places(h)?, 2)?.index_select(&places(w)?, 3)?;
+    let noise = scattered(&format!("noise{number}"), &[4, 3, h, w])?;
+    let tint = scattered(&format!("tint{number}"), &[4, 3, 1, 1])?;
+    let images = ((&blocks * 2.0)? + (noise / 2.0)?)?.broadcast_add(&tint)?;
+    Ok((images, blocks.argmax(1)?.to_dtype(DType::U8)?))
+}
+
+/// The losses of 50 steps on three batches in turn, with the official schedule.
+fn losses(net: &Network, size: (usize, usize), base_lr: f64) -> Result<Vec<f32>> {
+    let lessons = [lesson(0, size)?, lesson(1, size)?, lesson(2, size)?];
+    let mut sgd = Sgd::new(net.parameters(), 0.9, 1e-4);
+    let mut losses = Vec::new();
+    for number in 0..50 {
+        let (x, target) = &lessons[number % 3];
+        let (_, loss, gradients) = step(net, x, target)?;
+        let lr = poly(base_lr, number as u64, 50, 0.9);
+        sgd.step(gradients, Rates { backbone: lr, head: 10.0 * lr })?;
+        losses.push(loss.to_scalar()?);
+    }
+    Ok(losses)
+}
+
+/// Fails where a loss is more than 1e-3 of PyTorch's in double precision away.
+fn compare_losses(name: &str, found: &[f32]) -> Result<()> {
+    let expected = Fixture::open("training").case(name).tensor("losses").to_vec1::<f32>()?;
+    assert_eq!(found.len(), expected.len());
+    let far = found.iter().zip(&expected).map(|(f, e)| (f / e - 1.0).abs());
+    let (step, far) = far.enumerate().fold((0, 0.0), |w, f| if f.1 <= w.1 { w } else { f });
+    assert!(far <= 1e-3, "{name}: the loss of step {step} is {far} off: {found:?}, {expected:?}");
+    Ok(())
+}
+
+#[test]
+fn fifty_steps_are_those_of_pytorch() -> Outcome {
+    let net = prepared(Backbone::Resnet18, Head::DeepLabV3Plus, 0.25, 16)?;
+    Ok(compare_losses("resnet18", &losses(&net, (41, 34), 0.001)?)?)
+}
+
+#[test]
+fn fifty_steps_from_pretrained_weights_are_those_of_pytorch() -> Outcome {
+    let Some(folder) = std::env::var_os("STPP_WEIGHTS") else {
+        eprintln!("skipped: STPP_WEIGHTS names no folder with efficientnet_lite0.safetensors");
+        return Ok(());
+    };
+    let net = prepared(Backbone::EfficientNetLite0, Head::DeepLabV3Plus, 1.0, 16)?;
+    let file = std::path::PathBuf::from(folder).join("efficientnet_lite0.safetensors");
+    let report = net.load_backbone(&WeightsFile::read(&file)?)?;
+    assert_eq!((report.loaded, report.missing.len()), (240, 0));
+    Ok(compare_losses("efficientnet-lite0", &losses(&net, (65, 58), 0.00025)?)?)
 }

@@ -3,8 +3,8 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::super::memory::{Values, argument};
+use super::algorithm;
 use super::geometry::Geometry;
-use super::{dense, dilated};
 
 /// `conv2d(x, weight)` with its gradients.
 pub(super) struct Conv2d(pub(super) Geometry);
@@ -23,8 +23,7 @@ impl CustomOp2 for Conv2d {
     ) -> Result<(CpuStorage, Shape)> {
         let g = &self.0;
         let (x, weight) = (argument(x, x_layout)?, argument(weight, weight_layout)?);
-        let out =
-            if dilated::pays(g) { dilated::forward(g, x, weight) } else { dense::forward(g, x, weight) };
+        let out = algorithm::forward(g, x, weight);
         Ok((CpuStorage::F32(out), Shape::from((g.batch, g.outputs, g.out_height, g.out_width))))
     }
 
@@ -39,11 +38,7 @@ impl CustomOp2 for Conv2d {
         let wanted = (x.track_op(), weight.track_op());
         let grad = grad.contiguous()?;
         let (xs, weights, grads) = (Values::of(x)?, Values::of(weight)?, Values::of(&grad)?);
-        let (grad_x, grad_weight) = if dilated::pays(g) {
-            dilated::backward(g, &xs, &weights, &grads, wanted)
-        } else {
-            dense::backward(g, &xs, &weights, &grads, wanted)
-        };
+        let (grad_x, grad_weight) = algorithm::backward(g, &xs, &weights, &grads, wanted);
         let tensor = |wanted: bool, values: Vec<f32>, like: &Tensor| {
             wanted.then(|| Tensor::from_vec(values, like.shape(), like.device())).transpose()
         };

@@ -4,11 +4,14 @@
 //! - `dense`: tiles of about 512 output pixels, which span the images of a batch when feature maps are
 //!   small, are unfolded (im2col) and multiplied with all weights at once; a 1×1 convolution reads its input in place;
 //! - `dilated`: where dilation pushes most taps off the image (ASPP), each tap multiplies only the
-//!   rectangle where it touches something.
+//!   rectangle where it touches something;
+//! - `winograd`: 3×3 kernels at stride 1, under any dilation, with 4 multiplications per output in place of 9.
 //!
+//! `algorithm` chooses, by the sizes alone.
 //! `geometry` says which pixels a tap reads, `panel` copies them in and out of
 //! matrices, and `reference` is the path of other devices.
 
+mod algorithm;
 mod bias;
 mod dense;
 mod dilated;
@@ -16,6 +19,7 @@ mod geometry;
 mod kernel;
 mod panel;
 mod reference;
+mod winograd;
 
 use candle_core::{Result, Tensor, bail};
 

@@ -80,7 +80,8 @@ impl<'a> Analysis<'a> {
                 let (b, rest) = rest.split_at_mut(part);
                 let (c, d) = rest.split_at_mut(part);
                 let place = index * count..(index + 1) * count;
-                let out = [&mut a[place.clone()], &mut b[place.clone()], &mut c[place.clone()], &mut d[place]];
+                let out =
+                    [&mut a[place.clone()], &mut b[place.clone()], &mut c[place.clone()], &mut d[place]];
                 let row = match self.map {
                     Map::Input => rows.source(tile, half),
                     Map::Gradient => rows.covered(tile, half),
@@ -202,8 +203,11 @@ impl<'a, F: Fn(usize, usize) -> &'a mut [f32]> Loops for Synthesis<'a, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
-        along(self.chunk.tiles, Pixels { products: self.products, pitch: self.pitch, pixels: &mut *self.pixels });
+    fn run(self) {
+        along(
+            self.chunk.tiles,
+            Pixels { products: self.products, pitch: self.pitch, pixels: &mut *self.pixels },
+        );
         let (rows, columns) = (&self.layer.rows, &self.layer.columns);
         for run in &self.chunk.runs {
             for (index, tile) in run.rows.clone().enumerate() {
@@ -230,16 +234,15 @@ struct Pixels<'a> {
 impl Step for Pixels<'_> {
     #[inline(always)]
     fn step<const N: usize>(&mut self, at: usize) {
-        let mut rows = [[[0.0; N]; 4]; 2];
-        for q in 0..4 {
+        let (mut evens, mut odds) = ([[0.0; N]; 4], [[0.0; N]; 4]);
+        for (q, (even, odd)) in evens.iter_mut().zip(&mut odds).enumerate() {
             let mut column = [[0.0; N]; 4];
             for (i, line) in column.iter_mut().enumerate() {
                 *line = load(self.products, (4 * i + q) * self.pitch + at);
             }
-            let [even, odd] = maps::output(column);
-            (rows[0][q], rows[1][q]) = (even, odd);
+            [*even, *odd] = maps::output(column);
         }
-        for (half, row) in rows.into_iter().enumerate() {
+        for (half, row) in [evens, odds].into_iter().enumerate() {
             let [even, odd] = maps::output(row);
             store(self.pixels, 2 * half * self.pitch + at, even);
             store(self.pixels, (2 * half + 1) * self.pitch + at, odd);

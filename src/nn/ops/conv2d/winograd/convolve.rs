@@ -22,7 +22,7 @@ const TILES: usize = 192;
 const FEW: usize = 512;
 
 /// Output channels of such an item.
-const OUTPUTS: usize = 32;
+const OUTPUTS: usize = 64;
 
 /// Multiplications worth handing to another thread.
 const WORTHWHILE: usize = 1 << 20;

@@ -203,7 +203,7 @@ impl<'a, F: Fn(usize, usize) -> &'a mut [f32]> Loops for Synthesis<'a, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(mut self) {
+    fn run(self) {
         along(
             self.chunk.tiles,
             Pixels { products: self.products, pitch: self.pitch, pixels: &mut *self.pixels },
@@ -234,16 +234,15 @@ struct Pixels<'a> {
 impl Step for Pixels<'_> {
     #[inline(always)]
     fn step<const N: usize>(&mut self, at: usize) {
-        let mut rows = [[[0.0; N]; 4]; 2];
-        for q in 0..4 {
+        let (mut evens, mut odds) = ([[0.0; N]; 4], [[0.0; N]; 4]);
+        for (q, (even, odd)) in evens.iter_mut().zip(&mut odds).enumerate() {
             let mut column = [[0.0; N]; 4];
             for (i, line) in column.iter_mut().enumerate() {
                 *line = load(self.products, (4 * i + q) * self.pitch + at);
             }
-            let [even, odd] = maps::output(column);
-            (rows[0][q], rows[1][q]) = (even, odd);
+            [*even, *odd] = maps::output(column);
         }
-        for (half, row) in rows.into_iter().enumerate() {
+        for (half, row) in [evens, odds].into_iter().enumerate() {
             let [even, odd] = maps::output(row);
             store(self.pixels, 2 * half * self.pitch + at, even);
             store(self.pixels, (2 * half + 1) * self.pitch + at, odd);

@@ -68,10 +68,19 @@ impl Panel {
     }
 }
 
-/// Whether the algorithm applies.
+/// Whether the algorithm can compute this convolution.
 pub(super) fn applies(g: &Geometry) -> bool {
     let whole = |zeros: usize| zeros.is_multiple_of(g.dilation) && zeros <= 2 * g.dilation;
     g.kernel == (3, 3) && g.stride == 1 && g.groups == 1 && whole(g.padding.0) && whole(g.padding.1)
+}
+
+/// What it costs, in multiplications of the dense algorithm: the products, and the maps of each channel, by tiles and
+/// by rows of tiles, and of each kernel.
+pub(super) fn cost(g: &Geometry) -> f64 {
+    let layer = Layer::new(g);
+    let rows = g.batch * layer.rows.count;
+    let maps = (150 * layer.tiles() + 1300 * rows) * (g.inputs + g.outputs);
+    (layer.work() + maps + 340 * g.inputs * g.outputs) as f64
 }
 
 /// `(B, O, oh, ow)` from `x` (B, C, H, W) and `weight` (O, C·9).
@@ -132,3 +141,6 @@ fn analyse(layer: &Layer, map: Map, chunk: &Chunk, values: &[f32], tiles: &mut [
         }
     });
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["base", "spec", "plan"]),
     ("stage", &["base", "spec", "plan", "data", "nn", "metric", "train", "method", "store"]),
     // The golden trace of `doctor` is a training without a stage.
-    ("run", &["base", "spec", "plan", "data", "nn::network", "train::fit", "store", "stage"]),
+    ("run", &["base", "spec", "plan", "data", "nn::network", "nn::weights", "train::fit", "store", "stage"]),
     ("track", &["base"]),
     ("screen", &["base", "run"]),
     // A report reads artifacts, and the types of what is in them are those of the stages that wrote them.
@@ -38,7 +38,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "track",
         ],
     ),
-    ("cli", &["base", "spec", "plan", "data", "run", "screen", "store", "track", "report"]),
+    // `doctor` runs every operation on its own.
+    ("cli", &["base", "spec", "plan", "data", "nn::selftest", "run", "screen", "store", "track", "report"]),
     ("main", &[]),
     ("lib", &[]),
 ];
@@ -55,6 +56,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "train",
             "stage/mod.rs",
             "stage/model.rs",
+            "run/cuda.rs",
             "run/device.rs",
             "run/executor.rs",
             "run/golden.rs",
@@ -62,12 +64,14 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("candle-nn", &["nn"]),
+    ("candle-transformers", &["nn/frozen"]),
     ("clap", &["cli"]),
     ("comfy-table", &["cli/output.rs"]),
     ("ctrlc", &["run/signal.rs"]),
     ("gemm", &["nn/ops/gemm.rs"]),
     ("image", &["data/decode.rs"]),
     ("indicatif", &["screen/bars.rs"]),
+    ("libc", &["nn/heap.rs"]),
     ("libm", &["base/stream.rs", "method", "nn/ops", "report/stats", "train/schedule.rs"]),
     ("minijinja", &["report/page.rs"]),
     ("png", &["data/decode.rs"]),

@@ -4,6 +4,7 @@
 //! palettes of segmentation datasets repeat colours, and class ids are what is trained on.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use png::{BitDepth, ColorType, Transformations};
 
@@ -132,6 +133,13 @@ pub fn decode_mask(bytes: &[u8], name: &str) -> Result<Mask, DecodeError> {
     Ok(Mask::new(width, height, ids))
 }
 
+/// (width, height) of an image file, by its header; nothing where that can't be read.
+pub fn size(path: &Path) -> Option<(usize, usize)> {
+    let reader = image::ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    let (width, height) = reader.into_dimensions().ok()?;
+    Some((width as usize, height as usize))
+}
+
 /// The image as an RGB PNG; the same bytes for the same pixels.
 pub fn encode_png_rgb(image: &Rgb) -> Vec<u8> {
     encode(image.width, image.height, &image.data, None, ColorType::Rgb)
@@ -229,6 +237,7 @@ fn jpeg_rgb(bytes: &[u8], name: &str) -> Result<Rgb, DecodeError> {
 
 /// Whether the JPEG's own end marker is there; that of a thumbnail in its header does not count.
 fn has_end_of_image(bytes: &[u8]) -> bool {
+    let next = |from: usize| bytes[from..].iter().position(|&byte| byte == 0xff);
     let mut at = 2;
     while let Some(&[first, marker]) = bytes.get(at..at + 2) {
         at += match (first, marker) {
@@ -240,7 +249,11 @@ fn has_end_of_image(bytes: &[u8]) -> bool {
                 Some(length) => 2 + usize::from(length[0]) * 256 + usize::from(length[1]),
                 None => return false,
             },
-            _ => 1,
+            // Nearly all of the file.
+            _ => match next(at + 1) {
+                Some(skipped) => 1 + skipped,
+                None => return false,
+            },
         };
     }
     false

@@ -1,30 +1,56 @@
-//! Convolution, and convolution + batch normalisation + ReLU, as every network here uses them.
+//! Convolution, and convolution + batch normalisation + activation, as every network here uses them.
+
+use std::fmt::Display;
 
 use candle_core::{Result, Tensor, Var};
 
-use super::ops::batch_norm::{self, batch_norm, scale_shift};
+use super::ops::batch_norm::{self, Form, batch_norm, scale_shift};
 use super::ops::conv2d::{Window, add_bias, conv2d};
-use super::ops::dropout::DropoutAt;
+use super::ops::dropout::{DropoutAt, Unit, dropout};
 use super::params::{Builder, Init};
+use super::tape::Tape;
 
 /// Share of a batch's statistics in the running averages (PyTorch's `momentum`).
 const MOMENTUM: f64 = 0.1;
 
 /// Why a network is run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Pass<'a> {
-    /// To learn: batch statistics, which running averages take in; dropout, if addressed; a graph for gradients.
-    Train(Option<&'a DropoutAt>),
-    /// To predict: running averages, no dropout, no graph.
-    Infer,
+    /// To learn: batch statistics, which running averages take in; dropout, if addressed; gradients.
+    Train {
+        /// Where gradients are written down.
+        tape: &'a Tape,
+        /// Where in a training this is.
+        dropout: Option<&'a DropoutAt>,
+    },
+    /// To predict: running averages, no dropout, no gradients.
+    Infer(&'a Tape),
 }
 
-impl Pass<'_> {
-    /// The tensor of a parameter: part of the graph when training.
+impl<'a> Pass<'a> {
+    /// The tape that operations write to.
+    pub fn tape(self) -> &'a Tape {
+        match self {
+            Pass::Train { tape, .. } | Pass::Infer(tape) => tape,
+        }
+    }
+
+    /// The tensor of a parameter: with gradients when training.
     fn read(self, var: &Var) -> Tensor {
         match self {
-            Pass::Train(_) => var.as_tensor().clone(),
-            Pass::Infer => var.as_detached_tensor(),
+            Pass::Train { .. } => var.as_tensor().clone(),
+            Pass::Infer(_) => var.as_detached_tensor(),
+        }
+    }
+
+    /// Dropout of `x` as the layer of this name does it, in training.
+    ///
+    /// # Errors
+    /// When `x` has other than four dimensions.
+    pub fn dropout(self, x: Tensor, p: f64, unit: Unit, layer: &str) -> Result<Tensor> {
+        match self {
+            Pass::Train { tape, dropout: Some(at) } => dropout(tape, &x, p, unit, at, layer),
+            Pass::Train { dropout: None, .. } | Pass::Infer(_) => Ok(x),
         }
     }
 }
@@ -38,32 +64,53 @@ pub struct Shape {
     pub outputs: usize,
     /// Side of the square kernel.
     pub kernel: usize,
+    /// Groups of channels that don't see each other.
+    pub groups: usize,
     /// Stride, padding, dilation.
     pub window: Window,
 }
 
 impl Shape {
+    /// A convolution of all channels.
+    pub fn dense(inputs: usize, outputs: usize, kernel: usize, window: Window) -> Self {
+        Self { inputs, outputs, kernel, groups: 1, window }
+    }
+
     /// A 1×1 convolution.
     pub fn point(inputs: usize, outputs: usize) -> Self {
-        Self { inputs, outputs, kernel: 1, window: Window::POINT }
+        Self::dense(inputs, outputs, 1, Window::POINT)
     }
 
     /// A 3×3 convolution that keeps the size at stride 1.
     pub fn three(inputs: usize, outputs: usize, stride: usize, dilation: usize) -> Self {
-        Self { inputs, outputs, kernel: 3, window: Window::same(3, stride, dilation) }
+        Self::dense(inputs, outputs, 3, Window::same(3, stride, dilation))
+    }
+
+    /// A convolution of every channel on its own.
+    pub fn depthwise(channels: usize, kernel: usize, window: Window) -> Self {
+        Self { inputs: channels, outputs: channels, kernel, groups: channels, window }
     }
 
     fn dims(&self) -> [usize; 4] {
-        [self.outputs, self.inputs, self.kernel, self.kernel]
+        [self.outputs, self.inputs / self.groups, self.kernel, self.kernel]
     }
 
-    /// PyTorch's default initial values for this convolution.
+    /// PyTorch's default initial values, which the official heads keep: uniform within 1 / sqrt(inputs · taps).
     pub fn default_init(&self) -> Init {
-        Init::FanIn { fan: self.inputs * self.kernel * self.kernel }
+        let fan = self.inputs / self.groups * self.kernel * self.kernel;
+        Init::Uniform { bound: 1.0 / (fan as f64).sqrt() }
+    }
+
+    /// Initial values of backbones: normal with variance 2 / (outputs · taps), the outputs being those of a group.
+    ///
+    /// torchvision's ResNets (`kaiming_normal_(mode="fan_out")`), and EfficientNet as it was first published.
+    pub fn backbone_init(&self) -> Init {
+        let fan = self.outputs / self.groups * self.kernel * self.kernel;
+        Init::Normal { deviation: (2.0 / fan as f64).sqrt() }
     }
 }
 
-/// Convolution without bias, batch normalisation, and ReLU if `relu`.
+/// Convolution without bias, batch normalisation, and an activation.
 pub struct ConvNorm {
     kernel: Var,
     window: Window,
@@ -71,7 +118,7 @@ pub struct ConvNorm {
     bias: Var,
     mean: Var,
     variance: Var,
-    relu: bool,
+    form: Form,
 }
 
 impl ConvNorm {
@@ -84,7 +131,7 @@ impl ConvNorm {
         names: (&str, &str),
         shape: Shape,
         init: Init,
-        relu: bool,
+        form: Form,
     ) -> Result<Self> {
         let kernel = builder.at(names.0).trainable("weight", &shape.dims(), init)?;
         let mut norm = builder.at(names.1);
@@ -96,8 +143,13 @@ impl ConvNorm {
             bias: norm.trainable("bias", &[size], Init::Constant(0.0))?,
             mean: norm.running("running_mean", size, 0.0)?,
             variance: norm.running("running_var", size, 1.0)?,
-            relu,
+            form,
         })
+    }
+
+    /// How the kernel walks over its input.
+    pub fn window(&self) -> Window {
+        self.window
     }
 
     /// `(B, C, H, W)` to `(B, O, oh, ow)`.
@@ -105,19 +157,32 @@ impl ConvNorm {
     /// # Errors
     /// When the shapes don't fit, or, in training, when a channel of the result has a single value.
     pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
-        let out = conv2d(x, &pass.read(&self.kernel), self.window)?;
+        self.run(x, None, pass)
+    }
+
+    /// As [`ConvNorm::forward`], with `shortcut` `(B, O, oh, ow)` added before the activation.
+    ///
+    /// # Errors
+    /// As [`ConvNorm::forward`].
+    pub fn forward_onto(&self, x: &Tensor, shortcut: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        self.run(x, Some(shortcut), pass)
+    }
+
+    fn run(&self, x: &Tensor, shortcut: Option<&Tensor>, pass: Pass<'_>) -> Result<Tensor> {
+        let tape = pass.tape();
+        let out = conv2d(tape, x, &pass.read(&self.kernel), self.window)?;
         let (weight, bias) = (pass.read(&self.weight), pass.read(&self.bias));
         match pass {
-            Pass::Train(_) => {
-                let (out, batch) = batch_norm(&out, &weight, &bias, self.relu)?;
+            Pass::Train { .. } => {
+                let (out, batch) = batch_norm(tape, &out, (&weight, &bias), shortcut, self.form)?;
                 take_in(&self.mean, &batch.mean)?;
                 take_in(&self.variance, &batch.variance)?;
                 Ok(out)
             }
-            Pass::Infer => {
+            Pass::Infer(_) => {
                 let (mean, variance) = (self.mean.as_detached_tensor(), self.variance.as_detached_tensor());
-                let (scale, shift) = batch_norm::fold(&weight, &bias, &mean, &variance)?;
-                scale_shift(out, &scale, &shift, self.relu)
+                let (scale, shift) = batch_norm::fold(&weight, &bias, &mean, &variance, self.form.epsilon)?;
+                scale_shift(tape, out, (&scale, &shift), shortcut, self.form.activation)
             }
         }
     }
@@ -141,9 +206,17 @@ impl Conv {
     ///
     /// # Errors
     /// When the device has no room.
-    pub fn new(builder: &mut Builder<'_>, name: &str, shape: Shape) -> Result<Self> {
+    pub fn new(builder: &mut Builder<'_>, name: impl Display, shape: Shape) -> Result<Self> {
+        Self::starting(builder, name, shape, shape.default_init())
+    }
+
+    /// The submodule `name`, whose weight starts as `init` says and whose bias as PyTorch has it.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn starting(builder: &mut Builder<'_>, name: impl Display, shape: Shape, init: Init) -> Result<Self> {
         let mut conv = builder.at(name);
-        let weight = conv.trainable("weight", &shape.dims(), shape.default_init())?;
+        let weight = conv.trainable("weight", &shape.dims(), init)?;
         let bias = conv.trainable("bias", &[shape.outputs], shape.default_init())?;
         Ok(Self { weight, bias, window: shape.window })
     }
@@ -153,6 +226,28 @@ impl Conv {
     /// # Errors
     /// When the shapes don't fit.
     pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
-        add_bias(&conv2d(x, &pass.read(&self.weight), self.window)?, &pass.read(&self.bias))
+        let out = conv2d(pass.tape(), x, &pass.read(&self.weight), self.window)?;
+        add_bias(pass.tape(), &out, &pass.read(&self.bias))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initial_values_are_those_of_pytorch() {
+        // torch.nn.init._calculate_fan_in_and_fan_out of (64, 32, 3, 3).
+        let shape = Shape::three(32, 64, 1, 1);
+        assert_eq!(shape.default_init(), Init::Uniform { bound: 1.0 / 288f64.sqrt() });
+        assert_eq!(shape.backbone_init(), Init::Normal { deviation: (2.0f64 / 576.0).sqrt() });
+    }
+
+    #[test]
+    fn a_channel_on_its_own_starts_by_its_own_taps() {
+        let shape = Shape::depthwise(96, 5, Window::same(5, 1, 1));
+        assert_eq!(shape.dims(), [96, 1, 5, 5]);
+        assert_eq!(shape.default_init(), Init::Uniform { bound: 0.2 });
+        assert_eq!(shape.backbone_init(), Init::Normal { deviation: (2.0f64 / 25.0).sqrt() });
     }
 }

@@ -3,11 +3,14 @@
 //! | file | what it is |
 //! |---|---|
 //! | [`ops`] | the operations a network is made of; on a CPU each one is a kernel of ours, elsewhere tensor operations |
+//! | [`tape`] | gradients: who wrote down what, read from the end |
 //! | [`layer`] | convolution, and convolution + batch norm + ReLU, in training and in inference |
 //! | [`backbone`], [`head`] | what torchvision and the official ST++ code build, with the same parameter names |
 //! | [`params`] | trainable parameters and running statistics by name, and their addressed initial values |
 //! | [`weights`] | a network's state as safetensors bytes; pretrained weights read from files |
 //! | [`network`] | all of it together: [`network::Network`] |
+//! | [`heap`] | memory that is kept from step to step |
+//! | [`selftest`] | every operation on a device, against double precision |
 //! | [`threads`] | whose threads compute, and what a program should do about it |
 //!
 //! **Numbers.** f32, `(B, C, H, W)`, contiguous. On a CPU the bits of every result depend on the inputs and
@@ -15,10 +18,13 @@
 
 pub mod backbone;
 pub mod head;
+pub mod heap;
 pub mod layer;
 pub mod network;
 pub mod ops;
 pub mod params;
+pub mod selftest;
+pub mod tape;
 pub mod threads;
 pub mod weights;
 

@@ -2,13 +2,15 @@
 
 use candle_core::{Device, Result, Tensor, Var, bail};
 
-use super::backbone::resnet::ResNet;
-use super::head::deeplabv3plus::DeepLabV3Plus;
+use super::backbone::{self, Backbone};
+use super::head::{self, Head};
 use super::layer::Pass;
-use super::ops::resize::bilinear;
+use super::ops::resize::{Corners, bilinear};
 use super::params::{Builder, Parameters};
+use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
-use crate::spec::model::{Head, Model};
+use crate::spec::model::Model;
+use crate::spec::normalisation::Normalisation;
 
 pub use super::ops::dropout::DropoutAt;
 
@@ -37,9 +39,10 @@ pub enum NetworkError {
 /// [`Network::forward`] may be called from several threads at once, but not during [`Network::forward_train`] or while
 /// an optimiser moves the parameters: no memory is at risk then, but the result is of no step in particular.
 pub struct Network {
-    backbone: ResNet,
-    head: DeepLabV3Plus,
+    backbone: Box<dyn Backbone>,
+    head: Box<dyn Head>,
     parameters: Parameters,
+    normalisation: Normalisation,
 }
 
 impl Network {
@@ -54,34 +57,32 @@ impl Network {
         role: &str,
         device: &Device,
     ) -> std::result::Result<Self, NetworkError> {
-        let Model { backbone, head: Head::DeepLabV3Plus, width, output_stride, .. } = *model;
-        if ![8, 16].contains(&output_stride) {
-            return Err(NetworkError::OutputStride(output_stride));
-        }
-        if !(width > 0.0 && width.is_finite()) {
-            return Err(NetworkError::Width(width));
-        }
-        if !(2..=255).contains(&classes) {
-            return Err(NetworkError::Classes(classes));
-        }
         let mut parameters = Parameters::default();
-        let mut builder = Builder::new(&mut parameters, seed, role, device);
-        let mut build = || {
-            let backbone = ResNet::new(&mut builder.at("backbone"), backbone, width, output_stride)?;
-            let head = DeepLabV3Plus::new(&mut builder, backbone.channels, classes, width, output_stride)?;
-            Ok((backbone, head))
-        };
-        let (backbone, head) = build().map_err(NetworkError::Device)?;
-        Ok(Self { backbone, head, parameters })
+        let parts = parts(model, classes, &mut Builder::new(&mut parameters, seed, role, device))?;
+        Ok(Self::of(model, parts, parameters))
     }
 
-    /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics,
-    /// dropout, and a graph for gradients. Running statistics take in the batch's.
+    /// A network without initial values, to load a state into.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn blank(model: &Model, classes: usize, device: &Device) -> std::result::Result<Self, NetworkError> {
+        let mut parameters = Parameters::default();
+        let parts = parts(model, classes, &mut Builder::blank(&mut parameters, device))?;
+        Ok(Self::of(model, parts, parameters))
+    }
+
+    fn of(model: &Model, (backbone, head): Parts, parameters: Parameters) -> Self {
+        Self { backbone, head, parameters, normalisation: model.backbone.normalisation() }
+    }
+
+    /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
+    /// if it is addressed, and gradients by `tape`. Running statistics take in the batch's.
     ///
     /// # Errors
     /// When `x` has another shape, or a single image (batch normalisation of the image's mean needs two).
-    pub fn forward_train(&self, x: &Tensor, dropout: &DropoutAt) -> Result<Tensor> {
-        self.run(x, Pass::Train(Some(dropout)))
+    pub fn forward_train(&self, x: &Tensor, tape: &Tape, dropout: Option<&DropoutAt>) -> Result<Tensor> {
+        self.run(x, Pass::Train { tape, dropout })
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to predict with.
@@ -89,16 +90,33 @@ impl Network {
     /// # Errors
     /// When `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(&x.detach(), Pass::Infer)
+        self.run(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
+    }
+
+    /// The same logits before they are resized to the image, as small as the head leaves them.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward_small(&self, x: &Tensor) -> Result<Tensor> {
+        self.small(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
     }
 
     fn run(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        let logits = self.small(x, pass)?;
+        bilinear(pass.tape(), &logits, x.dim(2)?, x.dim(3)?, Corners::Aligned)
+    }
+
+    fn small(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         if channels != 3 || batch * height * width == 0 {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
-        let logits = self.head.forward(&self.backbone.forward(x, pass)?, pass)?;
-        bilinear(&logits, height, width)
+        self.head.forward(self.backbone.forward(x, pass)?, pass)
+    }
+
+    /// How the images that it is given are normalised.
+    pub fn normalisation(&self) -> Normalisation {
+        self.normalisation
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster
@@ -135,20 +153,55 @@ impl Network {
     /// Takes pretrained weights over into the backbone and says what did not fit.
     ///
     /// # Errors
-    /// When fewer than half of the backbone's tensors are found in `weights`; nothing is changed then.
+    /// When `weights` are of another network ([`WeightsFile::for_backbone`]); nothing is changed then.
     pub fn load_backbone(&self, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
         let all = self.parameters.all();
         let own =
             all.into_iter().filter_map(|(name, var)| Some((name.strip_prefix(BACKBONE)?, var))).collect();
-        let state = weights.backbone();
-        let report = state.fit(&own);
-        if report.loaded * 2 < own.len() {
-            return Err(WeightsError::OtherBackbone { path: weights.path().to_owned(), report });
-        }
+        let (state, report) = weights.for_backbone(&own)?;
         state.fill(&own)?;
         Ok(report)
     }
 }
 
+/// How the pretrained weights of a file fit the backbone of `model`, without a network to load them into.
+///
+/// # Errors
+/// When `weights` are of another network ([`WeightsFile::for_backbone`]).
+pub fn fit_of(model: &Model, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::blank(&mut parameters, &Device::Cpu);
+    backbone::build(&mut builder, model.backbone, model.width, model.output_stride)
+        .map_err(WeightsError::Tensor)?;
+    Ok(weights.for_backbone(&parameters.all())?.1)
+}
+
+type Parts = (Box<dyn Backbone>, Box<dyn Head>);
+
+fn parts(
+    model: &Model,
+    classes: usize,
+    builder: &mut Builder<'_>,
+) -> std::result::Result<Parts, NetworkError> {
+    let Model { backbone, head, width, output_stride, .. } = *model;
+    if ![8, 16].contains(&output_stride) {
+        return Err(NetworkError::OutputStride(output_stride));
+    }
+    if !(width > 0.0 && width.is_finite()) {
+        return Err(NetworkError::Width(width));
+    }
+    if !(2..=255).contains(&classes) {
+        return Err(NetworkError::Classes(classes));
+    }
+    let mut build = || {
+        let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
+        let head = head::build(builder, head, backbone.channels(), classes, width, output_stride)?;
+        Ok((backbone, head))
+    };
+    build().map_err(NetworkError::Device)
+}
+
+#[cfg(test)]
+mod parity;
 #[cfg(test)]
 mod tests;

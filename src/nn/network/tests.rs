@@ -2,8 +2,7 @@ use candle_core::{DType, Device};
 
 use super::*;
 use crate::nn::ops::cross_entropy::cross_entropy;
-use crate::nn::ops::fixture::Fixture;
-use crate::spec::model::Backbone;
+use crate::spec::model::{Backbone, Head};
 use crate::train::sgd::{Rates, Sgd};
 
 fn model(backbone: Backbone, width: f64, output_stride: usize) -> Model {
@@ -18,78 +17,6 @@ fn images(shape: (usize, usize, usize, usize)) -> Result<Tensor> {
 
 fn values(x: &Tensor) -> Vec<f32> {
     x.flatten_all().and_then(|x| x.to_vec1()).expect("an f32 tensor")
-}
-
-/// Numbers in [-1, 1) that the fixture's script makes as well.
-fn scattered(name: &str, shape: &[usize]) -> Result<Tensor> {
-    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
-    let value = |index: u32| {
-        let mixed = index.wrapping_add(1).wrapping_mul(2_654_435_761).wrapping_add(seed);
-        let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(2_246_822_519);
-        ((mixed ^ (mixed >> 13)) >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    Tensor::from_vec((0..shape.iter().product::<usize>() as u32).map(value).collect(), shape, &Device::Cpu)
-}
-
-/// The relative distance of the farthest value.
-fn distance(found: &Tensor, expected: &Tensor) -> Result<f32> {
-    let largest = |t: &Tensor| t.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
-    Ok(largest(&(found - expected)?)? / largest(expected)?)
-}
-
-fn every_fourth(x: &Tensor) -> Result<Tensor> {
-    let indices = |n: usize| Tensor::arange_step(0u32, n as u32, 4, &Device::Cpu);
-    x.index_select(&indices(x.dim(2)?)?, 2)?.index_select(&indices(x.dim(3)?)?, 3)
-}
-
-#[test]
-fn a_training_step_is_that_of_pytorch() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let fixture = Fixture::open("network");
-    for (name, backbone, output_stride, (h, w)) in [
-        ("resnet18 at 16", Backbone::Resnet18, 16, (33, 26)),
-        ("resnet50 at 8", Backbone::Resnet50, 8, (17, 18)),
-    ] {
-        let case = fixture.case(name);
-        let net = Network::new(&model(backbone, 0.125, output_stride), 3, 0, "teacher", &Device::Cpu)?;
-        for (name, var, _) in net.parameters() {
-            let values = scattered(name, var.dims())?;
-            let fan = var.elem_count() / var.dim(0)?;
-            let one_more = var.rank() == 1 && name.ends_with("weight");
-            var.set(&if one_more { ((values / 4.0)? + 1.0)? } else { (values / (fan as f64).sqrt())? })?;
-        }
-        // The input whose units are farthest from their kinks, where rounding would flip a gradient.
-        let number = case.tensor("input").to_vec1::<i64>()?[0];
-        let x = scattered(&format!("x{number}"), &[4, 3, h, w])?;
-        let target = ((scattered("target", &[4, h, w])? * 2.0)? + 2.0)?.to_dtype(DType::U8)?;
-        let ignored = Tensor::full(255u8, target.shape(), &Device::Cpu)?;
-        let target = target.eq(3u8)?.where_cond(&ignored, &target)?;
-
-        let logits = net.run(&x, Pass::Train(None))?;
-        let loss = cross_entropy(&logits, &target)?;
-        let gradients = loss.backward()?;
-        Sgd::new(net.parameters(), 0.9, 1e-4).step(&gradients, Rates { backbone: 0.01, head: 0.1 })?;
-
-        let mut far = Vec::new();
-        let mut compare = |what: String, found: &Tensor| -> Result<()> {
-            let distance = distance(found, case.tensor(&what))?;
-            if distance > 1e-4 {
-                far.push(format!("{what}: {distance}"));
-            }
-            Ok(())
-        };
-        compare("logits".to_owned(), &every_fourth(&logits)?)?;
-        compare("loss".to_owned(), &loss)?;
-        let mut compared = 0;
-        for (name, var, _) in net.parameters().filter(|p| case.has(&format!("grad.{}", p.0))) {
-            compare(format!("grad.{name}"), gradients.get(var).ok_or("no gradient")?)?;
-            compare(format!("after.{name}"), var)?;
-            compared += 1;
-        }
-        compare("inference".to_owned(), &every_fourth(&net.forward(&x)?)?)?;
-        assert!(far.is_empty(), "{name}: {far:#?}");
-        assert_eq!(compared, 8, "{name}");
-    }
-    Ok(())
 }
 
 /// Losses and final state of a training of 20 steps on `threads` threads.
@@ -107,8 +34,9 @@ fn train(threads: usize) -> (Vec<u32>, Vec<u8>) {
         let mut losses = Vec::new();
         for step in 0..20 {
             let at = DropoutAt { seed: 0, role: "teacher".to_owned(), step };
-            let loss = cross_entropy(&net.forward_train(&x, &at)?, &target)?;
-            sgd.step(&loss.backward()?, Rates { backbone: 0.01, head: 0.1 })?;
+            let tape = Tape::recording(&Device::Cpu);
+            let loss = cross_entropy(&tape, &net.forward_train(&x, &tape, Some(&at))?, &target, None)?;
+            sgd.step(tape.backward(&loss)?, Rates { backbone: 0.01, head: 0.1 })?;
             losses.push(loss.to_scalar::<f32>()?.to_bits());
         }
         Ok((losses, net.state()?.to_bytes()?))
@@ -169,8 +97,10 @@ fn several_threads_may_predict_at_once() -> std::result::Result<(), Box<dyn std:
 fn one_image_is_too_few_to_learn_from() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let net = Network::new(&model(Backbone::Resnet18, 0.125, 16), 3, 0, "teacher", &Device::Cpu)?;
     let at = DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 };
-    let error =
-        net.forward_train(&images((1, 3, 32, 32))?, &at).expect_err("the mean of one image has no variance");
+    let tape = Tape::recording(&Device::Cpu);
+    let error = net
+        .forward_train(&images((1, 3, 32, 32))?, &tape, Some(&at))
+        .expect_err("the mean of one image has no variance");
     assert!(error.to_string().contains("more than one image per step"), "{error}");
     Ok(())
 }
@@ -211,7 +141,11 @@ fn a_network_takes_over_another_ones_state() -> std::result::Result<(), Box<dyn 
         |seed, width| Network::new(&model(Backbone::Resnet18, width, 16), 3, seed, "teacher", &Device::Cpu);
     let (one, other) = (build(1, 0.125)?, build(2, 0.125)?);
     let x = images((2, 3, 20, 20))?;
-    one.forward_train(&x, &DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 })?;
+    one.forward_train(
+        &x,
+        &Tape::recording(&Device::Cpu),
+        Some(&DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 }),
+    )?;
     assert_ne!(values(&one.forward(&x)?), values(&other.forward(&x)?));
     other.load_state(&one.state()?)?;
     assert_eq!(values(&one.forward(&x)?), values(&other.forward(&x)?));

@@ -13,11 +13,28 @@
 //! Matrix products run over at most 512 terms at a time ([`gemm`]), because beyond that the library splits
 //! them by the cache sizes it finds. `exp` is our own ([`exp`]), and nothing relies on fused multiply-add.
 //!
-//! [`conv2d`] · [`batch_norm`] · [`add_relu`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
-//! [`cross_entropy`]; underneath: [`gemm`] · [`exp`] · [`memory`].
+//! **On an NVIDIA card** the reference path runs, except that convolutions go through cuDNN where the feature `cudnn` is
+//! built in. What it is made of, which kernels that comes to with candle 0.11, and which ones its gradients take:
+//!
+//! | tensor operation | kernel | gradient |
+//! |---|---|---|
+//! | matrix product (convolution, resizing, pooling) | cuBLAS `gemmStridedBatchedEx`, f32 without TF32 | two more |
+//! | `+ - × ÷`, broadcast or not | `badd`, `bsub`, `bmul`, `bdiv`: a thread per value | the same; of what was broadcast, a sum |
+//! | sum, maximum over dimensions | `fast_sum`, `fast_sum_small`, `fast_max`: a block or a thread per result, always in the same order | a broadcast; of a maximum, `eq` and `bmul` |
+//! | `affine`, square, root, exponential, logarithm, change of type | a thread per value | of the same kind |
+//! | comparison, choice (activations, max pooling, the class of a pixel) | `lt`, …, `where`: a thread per value | `where` |
+//! | narrow, transpose, reshape, pad, concatenate | copies: `ucopy`, `copy2d` | copies into zeros, and `badd` |
+//! | convolution with `cudnn` | one fixed algorithm (`conv2d/cudnn.rs`) | one fixed algorithm each |
+//!
+//! None of these adds with atomics, so a card gives the same bits again; candle's convolution and its gradient are not
+//! among them. No card was at hand to see it: [`super::selftest`] is what shows it on one.
+//!
+//! [`conv2d`] · [`batch_norm`] · [`activation`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
+//! [`cross_entropy`] · [`concat`] · [`sum`]; underneath: [`gemm`] · [`exp`] · [`memory`].
 
-pub mod add_relu;
+pub mod activation;
 pub mod batch_norm;
+pub mod concat;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
@@ -27,8 +44,10 @@ pub mod max_pool;
 pub mod memory;
 pub mod pool;
 pub mod resize;
-mod simd;
 pub mod softmax;
+pub mod sum;
+
+use crate::base::simd;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,14 +1,16 @@
 //! Which algorithm computes a convolution.
 
 use super::geometry::Geometry;
-use super::{dense, dilated, winograd};
+use super::{dense, depthwise, dilated, grouped, winograd};
 
 /// The algorithms of the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Algorithm {
-    Dense,
+    Depthwise,
+    Grouped,
     Dilated,
     Winograd,
+    Dense,
 }
 
 impl Algorithm {
@@ -17,6 +19,12 @@ impl Algorithm {
     /// The bits of a result depend on the choice, and so it depends on the sizes only. The costs were measured layer
     /// by layer, on maps of 2 to 81 pixels a side and 8 to 512 channels.
     fn of(g: &Geometry) -> Self {
+        if depthwise::applies(g) {
+            return Self::Depthwise;
+        }
+        if grouped::applies(g) {
+            return Self::Grouped;
+        }
         let mut best = (Self::Dense, dense::cost(g));
         let others = [
             (Self::Dilated, dilated::applies(g).then(|| dilated::cost(g))),
@@ -34,9 +42,11 @@ impl Algorithm {
 /// `(B, O, oh, ow)` from `x` (B, C, H, W) and `weight` (O, C / groups, kh, kw).
 pub(super) fn forward(g: &Geometry, x: &[f32], weight: &[f32]) -> Vec<f32> {
     match Algorithm::of(g) {
-        Algorithm::Dense => dense::forward(g, x, weight),
+        Algorithm::Depthwise => depthwise::forward(g, x, weight),
+        Algorithm::Grouped => grouped::forward(g, x, weight),
         Algorithm::Dilated => dilated::forward(g, x, weight),
         Algorithm::Winograd => winograd::forward(g, x, weight),
+        Algorithm::Dense => dense::forward(g, x, weight),
     }
 }
 
@@ -49,9 +59,11 @@ pub(super) fn backward(
     wanted: (bool, bool),
 ) -> (Vec<f32>, Vec<f32>) {
     match Algorithm::of(g) {
-        Algorithm::Dense => dense::backward(g, x, weight, grad, wanted),
+        Algorithm::Depthwise => depthwise::backward(g, x, weight, grad, wanted),
+        Algorithm::Grouped => grouped::backward(g, x, weight, grad, wanted),
         Algorithm::Dilated => dilated::backward(g, x, weight, grad, wanted),
         Algorithm::Winograd => winograd::backward(g, x, weight, grad, wanted),
+        Algorithm::Dense => dense::backward(g, x, weight, grad, wanted),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Images on their way into the products and out of them.
 
-use super::super::super::simd::{self, Loops};
 use super::lines::{Step, along, join, load, split, store};
 use super::tiling::{Chunk, Layer, Run};
 use super::{FREQUENCIES, maps};
+use crate::base::simd::{self, Loops};
 
 /// Which map an image goes through on its way into the products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::super::super::simd::{self, Loops};
 use super::super::geometry::Geometry;
 use super::{FREQUENCIES, Panel, maps};
+use crate::base::simd::{self, Loops};
 
 /// Kernels mapped at a time: what a panel is padded to a multiple of.
 const LANES: usize = 8;

@@ -4,7 +4,7 @@
 //! compiler never fuses a multiplication with an addition on its own.
 
 /// Loops that gain from wide vectors.
-pub(crate) trait Loops {
+pub trait Loops {
     /// What they find out.
     type Output;
 
@@ -14,7 +14,7 @@ pub(crate) trait Loops {
 }
 
 /// Runs `loops`, compiled for AVX2 where the CPU has it.
-pub(crate) fn run<L: Loops>(loops: L) -> L::Output {
+pub fn run<L: Loops>(loops: L) -> L::Output {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2")]
@@ -31,7 +31,7 @@ pub(crate) fn run<L: Loops>(loops: L) -> L::Output {
 
 /// Runs `f`, compiled for AVX2 where the CPU has it and `f` is so short that the compiler inlines it.
 #[inline(always)]
-pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
+pub fn wide<R>(f: impl FnOnce() -> R) -> R {
     struct Closure<F>(F);
     impl<R, F: FnOnce() -> R> Loops for Closure<F> {
         type Output = R;
@@ -43,3 +43,29 @@ pub(crate) fn wide<R>(f: impl FnOnce() -> R) -> R {
     }
     run(Closure(f))
 }
+
+/// Defines a function that is compiled twice, as [`wide`] does, with all that is inlined into it.
+///
+/// `wide` depends on the compiler's will to inline the closure; this doesn't, and suits long loops.
+macro_rules! wide_fn {
+    ($(#[$attribute:meta])* $vis:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $body:block) => {
+        $(#[$attribute])*
+        $vis fn $name($($argument: $type),*) {
+            #[inline(always)]
+            fn any($($argument: $type),*) $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn avx2($($argument: $type),*) {
+                    any($($argument),*)
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: the CPU has AVX2.
+                    return unsafe { avx2($($argument),*) };
+                }
+            }
+            any($($argument),*)
+        }
+    };
+}
+pub(crate) use wide_fn;

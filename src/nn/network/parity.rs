@@ -153,6 +153,9 @@ fn every_backbone_with_every_head_is_that_of_pytorch() -> Outcome {
         for (head_name, head) in HEADS {
             let case = fixture.case(&format!("{backbone_name} {head_name}"));
             let net = prepared(backbone, head, 0.125, 16)?;
+            for (_, var, _) in net.parameters().filter(|(name, ..)| name.ends_with("bn3.weight")) {
+                var.set(&(var.as_detached_tensor() / 4.0)?)?;
+            }
             let (x, target) = batch(&case, (33, 26))?;
             let (logits, loss, mut gradients) = step(&net, &x, &target)?;
             let mut far = Far::from(&case);
@@ -160,10 +163,13 @@ fn every_backbone_with_every_head_is_that_of_pytorch() -> Outcome {
             far.compare("loss", &loss)?;
             let expected = case.tensor("gradients").to_vec2::<f32>()?;
             assert_eq!(net.parameters().count(), expected.len(), "{}", case.name());
+            let largest = expected.iter().fold(0.0, |l: f32, row| l.max(row[0]));
             for ((name, var, _), row) in net.parameters().zip(expected) {
                 let (length, product) = summary(name, &gradients.take(var)?.ok_or("no gradient")?)?;
                 let apart = (product - f64::from(row[1])).abs().max((length - f64::from(row[0])).abs());
-                far.check(name, apart / f64::from(row[0]));
+                // The next normalisation takes some shifts out again, whose gradients are but rounding.
+                let is_zero = row[0] < 1e-9 * largest;
+                far.check(name, apart / f64::from(if is_zero { 0.01 * largest } else { row[0] }));
             }
             far.compare("inference", &every_fourth(&net.forward(&x)?)?)?;
             all.extend(far.far);

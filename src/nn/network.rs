@@ -57,26 +57,23 @@ impl Network {
         role: &str,
         device: &Device,
     ) -> std::result::Result<Self, NetworkError> {
-        let Model { backbone, head, width, output_stride, .. } = *model;
-        if ![8, 16].contains(&output_stride) {
-            return Err(NetworkError::OutputStride(output_stride));
-        }
-        if !(width > 0.0 && width.is_finite()) {
-            return Err(NetworkError::Width(width));
-        }
-        if !(2..=255).contains(&classes) {
-            return Err(NetworkError::Classes(classes));
-        }
         let mut parameters = Parameters::default();
-        let mut builder = Builder::new(&mut parameters, seed, role, device);
-        let mut build = || {
-            let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
-            let channels = backbone.channels();
-            let head = head::build(&mut builder, head, channels, classes, width, output_stride)?;
-            Ok((backbone, head))
-        };
-        let (backbone, head) = build().map_err(NetworkError::Device)?;
-        Ok(Self { backbone, head, parameters, normalisation: model.backbone.normalisation() })
+        let parts = parts(model, classes, &mut Builder::new(&mut parameters, seed, role, device))?;
+        Ok(Self::of(model, parts, parameters))
+    }
+
+    /// A network without initial values, to load a state into.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn blank(model: &Model, classes: usize, device: &Device) -> std::result::Result<Self, NetworkError> {
+        let mut parameters = Parameters::default();
+        let parts = parts(model, classes, &mut Builder::blank(&mut parameters, device))?;
+        Ok(Self::of(model, parts, parameters))
+    }
+
+    fn of(model: &Model, (backbone, head): Parts, parameters: Parameters) -> Self {
+        Self { backbone, head, parameters, normalisation: model.backbone.normalisation() }
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
@@ -156,20 +153,55 @@ impl Network {
     /// Takes pretrained weights over into the backbone and says what did not fit.
     ///
     /// # Errors
-    /// When fewer than half of the backbone's tensors are found in `weights`; nothing is changed then.
+    /// When `weights` are of another network ([`WeightsFile::for_backbone`]); nothing is changed then.
     pub fn load_backbone(&self, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
         let all = self.parameters.all();
         let own =
             all.into_iter().filter_map(|(name, var)| Some((name.strip_prefix(BACKBONE)?, var))).collect();
-        let state = weights.backbone();
-        let report = state.fit(&own);
-        if report.loaded * 2 < own.len() {
-            return Err(WeightsError::OtherBackbone { path: weights.path().to_owned(), report });
-        }
+        let (state, report) = weights.for_backbone(&own)?;
         state.fill(&own)?;
         Ok(report)
     }
 }
 
+/// How the pretrained weights of a file fit the backbone of `model`, without a network to load them into.
+///
+/// # Errors
+/// When `weights` are of another network ([`WeightsFile::for_backbone`]).
+pub fn fit_of(model: &Model, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::blank(&mut parameters, &Device::Cpu);
+    backbone::build(&mut builder, model.backbone, model.width, model.output_stride)
+        .map_err(WeightsError::Tensor)?;
+    Ok(weights.for_backbone(&parameters.all())?.1)
+}
+
+type Parts = (Box<dyn Backbone>, Box<dyn Head>);
+
+fn parts(
+    model: &Model,
+    classes: usize,
+    builder: &mut Builder<'_>,
+) -> std::result::Result<Parts, NetworkError> {
+    let Model { backbone, head, width, output_stride, .. } = *model;
+    if ![8, 16].contains(&output_stride) {
+        return Err(NetworkError::OutputStride(output_stride));
+    }
+    if !(width > 0.0 && width.is_finite()) {
+        return Err(NetworkError::Width(width));
+    }
+    if !(2..=255).contains(&classes) {
+        return Err(NetworkError::Classes(classes));
+    }
+    let mut build = || {
+        let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
+        let head = head::build(builder, head, backbone.channels(), classes, width, output_stride)?;
+        Ok((backbone, head))
+    };
+    build().map_err(NetworkError::Device)
+}
+
+#[cfg(test)]
+mod parity;
 #[cfg(test)]
 mod tests;

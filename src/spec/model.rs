@@ -47,3 +47,13 @@ pub enum Head {
     /// DeepLabV2: a sum of dilated classifiers. Official trainings of it have `head_lr = 1`.
     DeepLabV2,
 }
+
+impl Head {
+    /// Whether it normalises averages over whole images: a training step then needs two images.
+    pub fn normalises_averages(self) -> bool {
+        match self {
+            Self::DeepLabV3Plus | Self::PspNet => true,
+            Self::DeepLabV2 => false,
+        }
+    }
+}

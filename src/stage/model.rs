@@ -6,7 +6,7 @@ use candle_core::Device;
 
 use super::{Context, StageError};
 use crate::nn::network::Network;
-use crate::nn::weights::{self, State};
+use crate::nn::weights::{State, WeightsFile, WeightsReport};
 use crate::plan::graph::Want;
 use crate::plan::work::{ModelState, Net, Work};
 use crate::spec::model::Model;
@@ -14,20 +14,17 @@ use crate::store::Record;
 
 /// A fresh network with random weights.
 pub(super) fn fresh(net: &Net, seed: u64, role: &str, device: &Device) -> Result<Network, StageError> {
-    let model = Model {
-        backbone: net.backbone,
-        head: net.head,
-        width: net.width,
-        output_stride: net.output_stride,
-        weights: None,
-    };
-    Ok(Network::new(&model, net.classes, seed, role, device)?)
+    Ok(Network::new(&model(net), net.classes, seed, role, device)?)
 }
 
-/// Loads pretrained weights into the backbone; the number of parameters that were found is the answer.
-pub(super) fn pretrain(network: &Network, path: &Path) -> Result<usize, StageError> {
-    let file = weights::WeightsFile::read(path)?;
-    Ok(network.load_backbone(&file)?.loaded)
+fn model(net: &Net) -> Model {
+    let &Net { backbone, head, width, output_stride, .. } = net;
+    Model { backbone, head, width, output_stride, weights: None }
+}
+
+/// Loads pretrained weights into the backbone and says how they fit.
+pub(super) fn pretrain(network: &Network, path: &Path) -> Result<WeightsReport, StageError> {
+    Ok(network.load_backbone(&WeightsFile::read(path)?)?)
 }
 
 /// A network's state as bytes: safetensors, names as in PyTorch.
@@ -62,7 +59,7 @@ pub(super) fn load(context: &Context<'_>, input: usize, step: u64) -> Result<Net
         return Err(context.bad(input, "work", "it is no training"));
     };
     let bytes = context.read(input, &Want::Model(step).to_string())?;
-    let network = fresh(&training.net, training.seed, "", context.device)?;
+    let network = Network::blank(&model(&training.net), training.net.classes, context.device)?;
     network.load_state(&State::from_bytes(&bytes, context.device)?)?;
     Ok(network)
 }

@@ -32,7 +32,9 @@ pub(super) fn run(
     let role = context.role.expect("a training has a role").word();
     let network = model::fresh(&work.net, work.seed, role, context.device)?;
     if let Some(digest) = &work.net.weights {
-        model::pretrain(&network, &context.weights[digest])?;
+        let path = &context.weights[digest];
+        let report = model::pretrain(&network, path)?;
+        progress.note(&format!("weights {}: {report}", path.display()));
     }
     let (samples, items) = training_list(work, context)?;
     let loading = Loading {

@@ -83,9 +83,9 @@ fn the_doctor_checks_device_store_and_bits() {
         assert!(said.stdout().contains(line), "{line} is missing in\n{}", said.stdout());
     }
     for op in ["conv2d", "batch norm", "resize", "cross entropy"] {
-        let stdout = said.stdout();
-        let row = stdout.lines().find(|line| line.trim_start().starts_with(op)).unwrap_or_default();
-        assert!(row.trim_end().ends_with("ok"), "{op} is missing or wrong in\n{stdout}");
+        let shown = said.stdout();
+        let row = shown.lines().find(|line| line.trim_start().starts_with(op)).unwrap_or_default();
+        assert!(row.trim_end().ends_with("ok"), "{op} is missing or wrong in\n{shown}");
     }
     let trace =
         |ran: &Ran| ran.stdout().lines().find(|line| line.starts_with("golden trace")).map(str::to_owned);

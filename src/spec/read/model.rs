@@ -1,5 +1,7 @@
 //! Reads `[model]`.
 
+use std::fmt;
+
 use crate::spec::convert::{self, Bounds, Choice};
 use crate::spec::location::{self, Kind};
 use crate::spec::model::{Backbone, Head, Model};
@@ -19,6 +21,18 @@ impl Choice for Backbone {
 impl Choice for Head {
     const WORDS: &'static [(&'static str, Self)] =
         &[("deeplabv3plus", Self::DeepLabV3Plus), ("pspnet", Self::PspNet), ("deeplabv2", Self::DeepLabV2)];
+}
+
+impl fmt::Display for Backbone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
 }
 
 /// The official output stride, and the one that costs a quarter of it in the deep layers.

@@ -21,6 +21,12 @@ const PIECES: usize = 32;
 /// Fewest lines, channels × taps, of a piece: below, the products get too thin.
 const LINES: usize = 64;
 
+/// What the algorithm costs, in its multiplications: unfolding an input pixel for a tap takes as long as 19 of them.
+pub(super) fn cost(g: &Geometry) -> f64 {
+    let unfolded = if g.is_pointwise() { 0 } else { g.batch * g.out_pixels() * g.inputs * g.taps() };
+    (g.work() + 19 * unfolded) as f64
+}
+
 /// Tiles of whole output rows of the batch, in order.
 fn tiles(g: &Geometry) -> Vec<Range<usize>> {
     let all = g.batch * g.out_height;

@@ -24,9 +24,14 @@ const BLOCK: usize = 256;
 /// Fewest channels of a piece: below, the products get too thin.
 const CHANNELS: usize = 16;
 
-/// Whether so many taps read outside that this algorithm beats the dense one.
-pub(super) fn pays(g: &Geometry) -> bool {
-    g.taps() > 1 && g.stride == 1 && g.density() < 0.62
+/// Whether the algorithm can compute this convolution.
+pub(super) fn applies(g: &Geometry) -> bool {
+    g.taps() > 1 && g.stride == 1 && g.groups == 1
+}
+
+/// What it costs, in multiplications of the dense algorithm.
+pub(super) fn cost(g: &Geometry) -> f64 {
+    g.work() as f64 * g.density() / 0.62
 }
 
 /// The steps of the computation: groups of images, each with strips of rows of each tap.

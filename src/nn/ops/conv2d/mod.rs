@@ -5,9 +5,11 @@
 //!   small, are unfolded (im2col) and multiplied with all weights at once; a 1×1 convolution reads its input in place;
 //! - `dilated`: where dilation pushes most taps off the image (ASPP), each tap multiplies only the
 //!   rectangle where it touches something;
+//! - `winograd`: 3×3 kernels at stride 1, under any dilation, with 4 multiplications per output in place of 9.
 //! - `grouped`: `dense` for each group of channels;
 //! - `depthwise`: eight channels at a time, a sum over the taps of each pixel.
 //!
+//! `algorithm` chooses, by the sizes alone.
 //! `geometry` says which pixels a tap reads, `panel` copies them in and out of
 //! matrices, and `reference` is the path of other devices; with the feature `cudnn`, NVIDIA cards take `cudnn` instead.
 

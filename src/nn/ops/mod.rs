@@ -14,15 +14,18 @@
 //! them by the cache sizes it finds. `exp` is our own ([`exp`]), and nothing relies on fused multiply-add.
 //!
 //! [`conv2d`] · [`batch_norm`] · [`add_relu`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
-//! [`cross_entropy`]; underneath: [`gemm`] · [`exp`] · [`memory`].
+//! [`cross_entropy`]; for frozen transformers [`layer_norm`] · [`attention`] · [`gelu`]; underneath: [`gemm`] · [`exp`] · [`memory`].
 
 pub mod add_relu;
+pub mod attention;
 pub mod batch_norm;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod exp;
+pub mod gelu;
 pub mod gemm;
+pub mod layer_norm;
 pub mod max_pool;
 pub mod memory;
 pub mod pool;

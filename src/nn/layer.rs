@@ -1,30 +1,54 @@
-//! Convolution, and convolution + batch normalisation + ReLU, as every network here uses them.
+//! Convolution, and convolution + batch normalisation + activation, as every network here uses them.
 
 use candle_core::{Result, Tensor, Var};
 
-use super::ops::batch_norm::{self, batch_norm, scale_shift};
+use super::ops::batch_norm::{self, Form, batch_norm, scale_shift};
 use super::ops::conv2d::{Window, add_bias, conv2d};
-use super::ops::dropout::DropoutAt;
+use super::ops::dropout::{DropoutAt, Unit, dropout};
 use super::params::{Builder, Init};
+use super::tape::Tape;
 
 /// Share of a batch's statistics in the running averages (PyTorch's `momentum`).
 const MOMENTUM: f64 = 0.1;
 
 /// Why a network is run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Pass<'a> {
-    /// To learn: batch statistics, which running averages take in; dropout, if addressed; a graph for gradients.
-    Train(Option<&'a DropoutAt>),
-    /// To predict: running averages, no dropout, no graph.
-    Infer,
+    /// To learn: batch statistics, which running averages take in; dropout, if addressed; gradients.
+    Train {
+        /// Where gradients are written down.
+        tape: &'a Tape,
+        /// Where in a training this is.
+        dropout: Option<&'a DropoutAt>,
+    },
+    /// To predict: running averages, no dropout, no gradients.
+    Infer(&'a Tape),
 }
 
-impl Pass<'_> {
-    /// The tensor of a parameter: part of the graph when training.
+impl<'a> Pass<'a> {
+    /// The tape that operations write to.
+    pub fn tape(self) -> &'a Tape {
+        match self {
+            Pass::Train { tape, .. } | Pass::Infer(tape) => tape,
+        }
+    }
+
+    /// The tensor of a parameter: with gradients when training.
     fn read(self, var: &Var) -> Tensor {
         match self {
-            Pass::Train(_) => var.as_tensor().clone(),
-            Pass::Infer => var.as_detached_tensor(),
+            Pass::Train { .. } => var.as_tensor().clone(),
+            Pass::Infer(_) => var.as_detached_tensor(),
+        }
+    }
+
+    /// Dropout of `x` as the layer of this name does it, in training.
+    ///
+    /// # Errors
+    /// When `x` has other than four dimensions.
+    pub fn dropout(self, x: Tensor, p: f64, unit: Unit, layer: &str) -> Result<Tensor> {
+        match self {
+            Pass::Train { tape, dropout: Some(at) } => dropout(tape, &x, p, unit, at, layer),
+            Pass::Train { dropout: None, .. } | Pass::Infer(_) => Ok(x),
         }
     }
 }
@@ -63,7 +87,7 @@ impl Shape {
     }
 }
 
-/// Convolution without bias, batch normalisation, and ReLU if `relu`.
+/// Convolution without bias, batch normalisation, and an activation.
 pub struct ConvNorm {
     kernel: Var,
     window: Window,
@@ -71,7 +95,7 @@ pub struct ConvNorm {
     bias: Var,
     mean: Var,
     variance: Var,
-    relu: bool,
+    form: Form,
 }
 
 impl ConvNorm {
@@ -84,7 +108,7 @@ impl ConvNorm {
         names: (&str, &str),
         shape: Shape,
         init: Init,
-        relu: bool,
+        form: Form,
     ) -> Result<Self> {
         let kernel = builder.at(names.0).trainable("weight", &shape.dims(), init)?;
         let mut norm = builder.at(names.1);
@@ -96,7 +120,7 @@ impl ConvNorm {
             bias: norm.trainable("bias", &[size], Init::Constant(0.0))?,
             mean: norm.running("running_mean", size, 0.0)?,
             variance: norm.running("running_var", size, 1.0)?,
-            relu,
+            form,
         })
     }
 
@@ -105,19 +129,32 @@ impl ConvNorm {
     /// # Errors
     /// When the shapes don't fit, or, in training, when a channel of the result has a single value.
     pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
-        let out = conv2d(x, &pass.read(&self.kernel), self.window)?;
+        self.run(x, None, pass)
+    }
+
+    /// As [`ConvNorm::forward`], with `shortcut` `(B, O, oh, ow)` added before the activation.
+    ///
+    /// # Errors
+    /// As [`ConvNorm::forward`].
+    pub fn forward_onto(&self, x: &Tensor, shortcut: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+        self.run(x, Some(shortcut), pass)
+    }
+
+    fn run(&self, x: &Tensor, shortcut: Option<&Tensor>, pass: Pass<'_>) -> Result<Tensor> {
+        let tape = pass.tape();
+        let out = conv2d(tape, x, &pass.read(&self.kernel), self.window)?;
         let (weight, bias) = (pass.read(&self.weight), pass.read(&self.bias));
         match pass {
-            Pass::Train(_) => {
-                let (out, batch) = batch_norm(&out, &weight, &bias, self.relu)?;
+            Pass::Train { .. } => {
+                let (out, batch) = batch_norm(tape, &out, (&weight, &bias), shortcut, self.form)?;
                 take_in(&self.mean, &batch.mean)?;
                 take_in(&self.variance, &batch.variance)?;
                 Ok(out)
             }
-            Pass::Infer => {
+            Pass::Infer(_) => {
                 let (mean, variance) = (self.mean.as_detached_tensor(), self.variance.as_detached_tensor());
-                let (scale, shift) = batch_norm::fold(&weight, &bias, &mean, &variance)?;
-                scale_shift(out, &scale, &shift, self.relu)
+                let (scale, shift) = batch_norm::fold(&weight, &bias, &mean, &variance, self.form.epsilon)?;
+                scale_shift(tape, out, (&scale, &shift), shortcut, self.form.activation)
             }
         }
     }
@@ -153,6 +190,7 @@ impl Conv {
     /// # Errors
     /// When the shapes don't fit.
     pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
-        add_bias(&conv2d(x, &pass.read(&self.weight), self.window)?, &pass.read(&self.bias))
+        let out = conv2d(pass.tape(), x, &pass.read(&self.weight), self.window)?;
+        add_bias(pass.tape(), &out, &pass.read(&self.bias))
     }
 }

@@ -5,8 +5,9 @@ use candle_core::{Device, Result, Tensor, Var, bail};
 use super::backbone::resnet::ResNet;
 use super::head::deeplabv3plus::DeepLabV3Plus;
 use super::layer::Pass;
-use super::ops::resize::bilinear;
+use super::ops::resize::{Corners, bilinear};
 use super::params::{Builder, Parameters};
+use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
 use crate::spec::model::{Head, Model};
 
@@ -75,13 +76,13 @@ impl Network {
         Ok(Self { backbone, head, parameters })
     }
 
-    /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics,
-    /// dropout, and a graph for gradients. Running statistics take in the batch's.
+    /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
+    /// if it is addressed, and gradients by `tape`. Running statistics take in the batch's.
     ///
     /// # Errors
     /// When `x` has another shape, or a single image (batch normalisation of the image's mean needs two).
-    pub fn forward_train(&self, x: &Tensor, dropout: &DropoutAt) -> Result<Tensor> {
-        self.run(x, Pass::Train(Some(dropout)))
+    pub fn forward_train(&self, x: &Tensor, tape: &Tape, dropout: Option<&DropoutAt>) -> Result<Tensor> {
+        self.run(x, Pass::Train { tape, dropout })
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to predict with.
@@ -89,7 +90,7 @@ impl Network {
     /// # Errors
     /// When `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(&x.detach(), Pass::Infer)
+        self.run(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
     }
 
     fn run(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
@@ -98,7 +99,7 @@ impl Network {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
         let logits = self.head.forward(&self.backbone.forward(x, pass)?, pass)?;
-        bilinear(&logits, height, width)
+        bilinear(pass.tape(), &logits, height, width, Corners::Aligned)
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster

@@ -9,6 +9,7 @@ use crate::base::digest::Digest;
 use crate::base::progress::{Interrupted, Progress};
 use crate::data::loader::{Batch, LoadError};
 use crate::nn::ops::cross_entropy::cross_entropy;
+use crate::nn::tape::Tape;
 use crate::nn::{DropoutAt, Network};
 use crate::spec::train::Train;
 
@@ -140,14 +141,14 @@ fn one_step(
     let images = Tensor::from_slice(&batch.images, (batch.size, 3, side, side), device)?;
     let masks = Tensor::from_slice(&batch.masks, (batch.size, side, side), device)?;
     let dropout = DropoutAt { seed: fit.seed, role: fit.role.to_owned(), step: batch.step - 1 };
-    let logits = network.forward_train(&images, &dropout)?;
-    let loss = cross_entropy(&logits, &masks)?;
+    let tape = Tape::recording(device);
+    let logits = network.forward_train(&images, &tape, Some(&dropout))?;
+    let loss = cross_entropy(&tape, &logits, &masks, None)?;
+    drop(logits);
     let value = loss.to_scalar::<f32>()?;
     if value.is_finite() {
         let rates = Rates { backbone: lr, head: lr * fit.train.head_lr };
-        sgd.step(&loss.backward()?, rates)?;
+        sgd.step(tape.backward(&loss)?, rates)?;
     }
-    // The activations live as long as the loss.
-    drop(loss);
     Ok(value)
 }

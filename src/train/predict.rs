@@ -5,8 +5,9 @@ use candle_core::{Device, Result, Tensor};
 use crate::data::augment::normalize_into;
 use crate::data::image::Rgb;
 use crate::nn::network::Network;
-use crate::nn::ops::resize::bilinear;
+use crate::nn::ops::resize::{Corners, bilinear};
 use crate::nn::ops::softmax::softmax;
+use crate::nn::tape::Tape;
 use crate::spec::method::Tta;
 
 /// Probabilities `(C, H, W)`, row-major, each pixel summing to 1.
@@ -51,6 +52,7 @@ pub fn predict(network: &Network, image: &Rgb, device: &Device) -> Result<Probab
 pub fn predict_tta(network: &Network, image: &Rgb, tta: &Tta, device: &Device) -> Result<Probabilities> {
     let x = input(image, device)?;
     let (height, width) = (image.height, image.width);
+    let tape = Tape::silent(device);
     let mut sum: Option<Tensor> = None;
     let mut passes = 0;
     let mut add = |view: Tensor| -> Result<()> {
@@ -63,9 +65,10 @@ pub fn predict_tta(network: &Network, image: &Rgb, tta: &Tta, device: &Device) -
     };
     for &scale in &tta.scales {
         let side = |pixels: usize| ((pixels as f64 * scale) as usize).max(1);
-        let scaled = bilinear(&x, side(height), side(width))?;
+        let scaled = bilinear(&tape, &x, side(height), side(width), Corners::Aligned)?;
         let views = if tta.flip { Tensor::cat(&[&scaled, &mirror(&scaled)?], 0)? } else { scaled };
-        let probabilities = bilinear(&softmax(&network.forward(&views)?)?, height, width)?;
+        let probabilities =
+            bilinear(&tape, &softmax(&network.forward(&views)?)?, height, width, Corners::Aligned)?;
         add(probabilities.narrow(0, 0, 1)?.contiguous()?)?;
         if tta.flip {
             add(mirror(&probabilities.narrow(0, 1, 1)?)?)?;

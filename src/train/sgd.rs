@@ -10,10 +10,10 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Var, bail};
 use rayon::prelude::*;
 
+use crate::nn::tape::Gradients;
 use crate::nn::weights::{State, WeightsError, WeightsReport};
 
 /// Values per work item.
@@ -65,11 +65,11 @@ impl Sgd {
     ///
     /// # Errors
     /// When the device reports one.
-    pub fn step(&mut self, gradients: &GradStore, rates: Rates) -> Result<()> {
+    pub fn step(&mut self, mut gradients: Gradients, rates: Rates) -> Result<()> {
         for parameter in &mut self.parameters {
-            let Some(gradient) = gradients.get(&parameter.var) else { continue };
+            let Some(gradient) = gradients.take(&parameter.var)? else { continue };
             let lr = if parameter.is_head { rates.head } else { rates.backbone };
-            parameter.step(gradient, lr, self.momentum, self.weight_decay)?;
+            parameter.step(&gradient, lr, self.momentum, self.weight_decay)?;
         }
         Ok(())
     }
@@ -222,7 +222,7 @@ mod tests {
     fn train(sgd: &mut Sgd, body: &Var, top: &Var, steps: usize) -> Result<()> {
         for _ in 0..steps {
             let loss = ((body.sin()?.sum_all()? * 2.0)? + (top.sqr()?.sum_all()? * 0.1)?)?;
-            sgd.step(&loss.backward()?, Rates { backbone: 0.1, head: 1.0 })?;
+            sgd.step(loss.backward()?.into(), Rates { backbone: 0.1, head: 1.0 })?;
         }
         Ok(())
     }

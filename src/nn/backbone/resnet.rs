@@ -10,7 +10,8 @@ use candle_core::{Result, Tensor};
 
 use super::scaled;
 use crate::nn::layer::{ConvNorm, Pass, Shape};
-use crate::nn::ops::add_relu::add_relu;
+use crate::nn::ops::activation::Activation;
+use crate::nn::ops::batch_norm::Form;
 use crate::nn::ops::conv2d::{Padding, Window};
 use crate::nn::ops::max_pool::max_pool;
 use crate::nn::params::{Builder, Init};
@@ -86,7 +87,8 @@ impl ResNet {
         let first = scaled(64, width);
         let window = Window { stride: 2, padding: Padding::Each(3), dilation: 1 };
         let stem = Shape { inputs: 3, outputs: first, kernel: 7, window };
-        let stem = ConvNorm::new(builder, ("conv1", "bn1"), stem, Init::FanOut, true)?;
+        let stem =
+            ConvNorm::new(builder, ("conv1", "bn1"), stem, Init::FanOut, Form::with(Activation::Relu))?;
         let mut layers: [Vec<Block>; 4] = Default::default();
         let (mut inputs, mut reached, mut dilation) = (first, 4, 1);
         let mut channels = (0, 0);
@@ -122,7 +124,7 @@ impl ResNet {
     /// # Errors
     /// When `x` has other than three channels.
     pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Features> {
-        let mut x = max_pool(&self.stem.forward(x, pass)?)?;
+        let mut x = max_pool(pass.tape(), &self.stem.forward(x, pass)?)?;
         let mut low = None;
         for layer in &self.layers {
             for block in layer {
@@ -147,18 +149,23 @@ impl Block {
         } else {
             vec![Shape::three(inputs, inner, stride, dilation), Shape::three(inner, outputs, 1, dilation)]
         };
-        let last = convs.len();
         let convs = (1..)
             .zip(convs)
             .map(|(n, conv)| {
                 let names = (&*format!("conv{n}"), &*format!("bn{n}"));
-                ConvNorm::new(builder, names, conv, Init::FanOut, n < last)
+                ConvNorm::new(builder, names, conv, Init::FanOut, Form::with(Activation::Relu))
             })
             .collect::<Result<_>>()?;
         let shortcut = if stride != 1 || inputs != outputs {
             let window = Window { stride, ..Window::POINT };
             let shape = Shape { inputs, outputs, kernel: 1, window };
-            Some(ConvNorm::new(&mut builder.at("downsample"), ("0", "1"), shape, Init::FanOut, false)?)
+            Some(ConvNorm::new(
+                &mut builder.at("downsample"),
+                ("0", "1"),
+                shape,
+                Init::FanOut,
+                Form::with(Activation::Identity),
+            )?)
         } else {
             None
         };
@@ -166,10 +173,11 @@ impl Block {
     }
 
     fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
-        let out = self.convs.iter().try_fold(x.clone(), |x, conv| conv.forward(&x, pass))?;
+        let (last, before) = self.convs.split_last().expect("a block has convolutions");
+        let inner = before.iter().try_fold(x.clone(), |x, conv| conv.forward(&x, pass))?;
         match &self.shortcut {
-            Some(shortcut) => add_relu(&out, &shortcut.forward(x, pass)?),
-            None => add_relu(&out, x),
+            Some(shortcut) => last.forward_onto(&inner, &shortcut.forward(x, pass)?, pass),
+            None => last.forward_onto(&inner, x, pass),
         }
     }
 }
@@ -180,6 +188,7 @@ mod tests {
 
     use super::*;
     use crate::nn::params::Parameters;
+    use crate::nn::tape::Tape;
 
     fn build(backbone: Backbone, width: f64, output_stride: usize) -> Result<(ResNet, Parameters)> {
         let mut parameters = Parameters::default();
@@ -206,11 +215,12 @@ mod tests {
 
     #[test]
     fn the_output_stride_is_kept_for_odd_sizes() -> Result<()> {
+        let tape = Tape::silent(&Device::Cpu);
         for (output_stride, high) in [(8, (5, 7)), (16, (3, 4))] {
             for backbone in [Backbone::Resnet18, Backbone::Resnet50] {
                 let (net, _) = build(backbone, 0.125, output_stride)?;
-                let features =
-                    net.forward(&Tensor::zeros((1, 3, 33, 50), DType::F32, &Device::Cpu)?, Pass::Infer)?;
+                let features = net
+                    .forward(&Tensor::zeros((1, 3, 33, 50), DType::F32, &Device::Cpu)?, Pass::Infer(&tape))?;
                 assert_eq!(features.low.dims(), [1, net.channels.0, 9, 13]);
                 assert_eq!(
                     features.high.dims(),

@@ -15,7 +15,8 @@ use super::source::{Affine, Module, Norm, Source};
 use crate::nn::ops::attention::attention;
 use crate::nn::ops::conv2d::{Padding, Window};
 use crate::nn::ops::gelu::gelu;
-use crate::nn::ops::resize::bilinear;
+use crate::nn::ops::resize::{Corners, bilinear};
+use crate::nn::tape::Tape;
 use crate::nn::weights::{WeightsError, WeightsFile};
 
 /// Channels of an attention head.
@@ -104,7 +105,8 @@ impl Dinov2 {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_, _, height, width) = x.dims4()?;
         let (height, width) = (height.div_ceil(self.patch), width.div_ceil(self.patch));
-        let x = bilinear(x, height * self.patch, width * self.patch)?;
+        let tape = Tape::silent(x.device());
+        let x = bilinear(&tape, x, height * self.patch, width * self.patch, Corners::Aligned)?;
         let patches = self.embed.forward(&x)?.reshape((1, self.channels, 1, height * width))?;
         let tokens = Tensor::cat(&[&self.class, &patches], 3)?;
         let tokens = (tokens + self.positions.at(height, width)?)?;

@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use crate::nn::ops::conv2d::{Window, add_bias, conv2d};
 use crate::nn::ops::layer_norm::layer_norm;
+use crate::nn::tape::Tape;
 use crate::nn::weights::{Misshaped, State, WeightsError, WeightsFile, WeightsReport};
 
 /// A file's tensors on a device, and a note of what was asked of them.
@@ -154,9 +155,10 @@ impl Affine {
                     sum = (sum + x.narrow(2, ky, h)?.narrow(3, kx, w)?.broadcast_mul(&tap)?)?;
                 }
             }
-            return add_bias(&sum, &self.bias);
+            return add_bias(&Tape::silent(x.device()), &sum, &self.bias);
         }
-        add_bias(&conv2d(x, &self.weight, self.window)?, &self.bias)
+        let tape = Tape::silent(x.device());
+        add_bias(&tape, &conv2d(&tape, x, &self.weight, self.window)?, &self.bias)
     }
 
     /// The same, followed by a multiplication of every channel with its factor.

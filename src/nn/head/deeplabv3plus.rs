@@ -9,9 +9,12 @@ use candle_core::{Result, Tensor};
 use crate::nn::backbone::resnet::Features;
 use crate::nn::backbone::scaled;
 use crate::nn::layer::{Conv, ConvNorm, Pass, Shape};
-use crate::nn::ops::dropout::{Unit, dropout};
+use crate::nn::ops::activation::Activation;
+use crate::nn::ops::batch_norm::Form;
+use crate::nn::ops::concat::concat;
+use crate::nn::ops::dropout::Unit;
 use crate::nn::ops::pool::adaptive_average;
-use crate::nn::ops::resize::bilinear;
+use crate::nn::ops::resize::{Corners, bilinear};
 use crate::nn::params::Builder;
 
 /// Channels the shallow features are reduced to.
@@ -70,15 +73,20 @@ impl DeepLabV3Plus {
     /// When the features don't fit the head, or, in training, when there is a single image.
     pub fn forward(&self, features: &Features, pass: Pass<'_>) -> Result<Tensor> {
         let (_, _, height, width) = features.low.dims4()?;
-        let deep = bilinear(&self.pyramid.forward(&features.high, pass)?, height, width)?;
+        let deep = bilinear(
+            pass.tape(),
+            &self.pyramid.forward(&features.high, pass)?,
+            height,
+            width,
+            Corners::Aligned,
+        )?;
         let shallow = self.reduce.forward(&features.low, pass)?;
-        let mut x = Tensor::cat(&[shallow, deep], 1)?;
+        let mut x = concat(pass.tape(), [&shallow, &deep])?;
+        drop((shallow, deep));
         for conv in &self.fuse {
             x = conv.forward(&x, pass)?;
         }
-        if let Pass::Train(Some(at)) = pass {
-            x = dropout(&x, 0.1, Unit::Value, at, "fuse")?;
-        }
+        let x = pass.dropout(x, 0.1, Unit::Value, "fuse")?;
         self.classifier.forward(&x, pass)
     }
 }
@@ -101,19 +109,16 @@ impl Pyramid {
 
     fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
         let (_, _, height, width) = x.dims4()?;
-        let mut branches =
-            self.branches.iter().map(|branch| branch.forward(x, pass)).collect::<Result<Vec<_>>>()?;
-        let mean = self.pool.forward(&adaptive_average(x, 1, 1)?, pass)?;
-        branches.push(bilinear(&mean, height, width)?);
-        let out = self.project.forward(&Tensor::cat(&branches, 1)?, pass)?;
-        match pass {
-            Pass::Train(Some(at)) => dropout(&out, 0.5, Unit::Channel, at, "head.project"),
-            Pass::Train(None) | Pass::Infer => Ok(out),
-        }
+        let [b0, b1, b2, b3] = &self.branches;
+        let [b0, b1, b2, b3] = [b0, b1, b2, b3].map(|branch| branch.forward(x, pass));
+        let mean = self.pool.forward(&adaptive_average(pass.tape(), x, 1, 1)?, pass)?;
+        let mean = bilinear(pass.tape(), &mean, height, width, Corners::Aligned)?;
+        let all = concat(pass.tape(), [&b0?, &b1?, &b2?, &b3?, &mean])?;
+        pass.dropout(self.project.forward(&all, pass)?, 0.5, Unit::Channel, "head.project")
     }
 }
 
 /// A layer with PyTorch's default initial values and a ReLU.
 fn conv_norm(builder: &mut Builder<'_>, names: (&str, &str), shape: Shape) -> Result<ConvNorm> {
-    ConvNorm::new(builder, names, shape, shape.default_init(), true)
+    ConvNorm::new(builder, names, shape, shape.default_init(), Form::with(Activation::Relu))
 }

@@ -50,13 +50,16 @@ fn a_training_step_is_that_of_pytorch() -> std::result::Result<(), Box<dyn std::
         ("resnet50 at 8", Backbone::Resnet50, 8, (17, 18)),
     ] {
         let case = fixture.case(name);
-        let net = Network::new(&model(backbone, 0.125, output_stride), 3, 0, "teacher", &Device::Cpu)?;
-        for (name, var, _) in net.parameters() {
-            let values = scattered(name, var.dims())?;
-            let fan = var.elem_count() / var.dim(0)?;
-            let one_more = var.rank() == 1 && name.ends_with("weight");
-            var.set(&if one_more { ((values / 4.0)? + 1.0)? } else { (values / (fan as f64).sqrt())? })?;
-        }
+        let prepared = || -> std::result::Result<Network, Box<dyn std::error::Error>> {
+            let net = Network::new(&model(backbone, 0.125, output_stride), 3, 0, "teacher", &Device::Cpu)?;
+            for (name, var, _) in net.parameters() {
+                let values = scattered(name, var.dims())?;
+                let fan = var.elem_count() / var.dim(0)?;
+                let one_more = var.rank() == 1 && name.ends_with("weight");
+                var.set(&if one_more { ((values / 4.0)? + 1.0)? } else { (values / (fan as f64).sqrt())? })?;
+            }
+            Ok(net)
+        };
         // The input whose units are farthest from their kinks, where rounding would flip a gradient.
         let number = case.tensor("input").to_vec1::<i64>()?[0];
         let x = scattered(&format!("x{number}"), &[4, 3, h, w])?;
@@ -64,10 +67,17 @@ fn a_training_step_is_that_of_pytorch() -> std::result::Result<(), Box<dyn std::
         let ignored = Tensor::full(255u8, target.shape(), &Device::Cpu)?;
         let target = target.eq(3u8)?.where_cond(&ignored, &target)?;
 
-        let logits = net.run(&x, Pass::Train(None))?;
-        let loss = cross_entropy(&logits, &target)?;
-        let gradients = loss.backward()?;
-        Sgd::new(net.parameters(), 0.9, 1e-4).step(&gradients, Rates { backbone: 0.01, head: 0.1 })?;
+        let gradients_of = |net: &Network| -> Result<_> {
+            let tape = Tape::recording(&Device::Cpu);
+            let logits = net.forward_train(&x, &tape, None)?;
+            let loss = cross_entropy(&tape, &logits, &target, None)?;
+            Ok((logits, loss.clone(), tape.backward(&loss)?))
+        };
+        // One network shows its gradients, another is moved by the same ones.
+        let (shown, net) = (prepared()?, prepared()?);
+        let (logits, loss, mut gradients) = gradients_of(&shown)?;
+        Sgd::new(net.parameters(), 0.9, 1e-4)
+            .step(gradients_of(&net)?.2, Rates { backbone: 0.01, head: 0.1 })?;
 
         let mut far = Vec::new();
         let mut compare = |what: String, found: &Tensor| -> Result<()> {
@@ -80,8 +90,11 @@ fn a_training_step_is_that_of_pytorch() -> std::result::Result<(), Box<dyn std::
         compare("logits".to_owned(), &every_fourth(&logits)?)?;
         compare("loss".to_owned(), &loss)?;
         let mut compared = 0;
-        for (name, var, _) in net.parameters().filter(|p| case.has(&format!("grad.{}", p.0))) {
-            compare(format!("grad.{name}"), gradients.get(var).ok_or("no gradient")?)?;
+        for ((name, var, _), (_, twin, _)) in net.parameters().zip(shown.parameters()) {
+            if !case.has(&format!("grad.{name}")) {
+                continue;
+            }
+            compare(format!("grad.{name}"), &gradients.take(twin)?.ok_or("no gradient")?)?;
             compare(format!("after.{name}"), var)?;
             compared += 1;
         }
@@ -107,8 +120,9 @@ fn train(threads: usize) -> (Vec<u32>, Vec<u8>) {
         let mut losses = Vec::new();
         for step in 0..20 {
             let at = DropoutAt { seed: 0, role: "teacher".to_owned(), step };
-            let loss = cross_entropy(&net.forward_train(&x, &at)?, &target)?;
-            sgd.step(&loss.backward()?, Rates { backbone: 0.01, head: 0.1 })?;
+            let tape = Tape::recording(&Device::Cpu);
+            let loss = cross_entropy(&tape, &net.forward_train(&x, &tape, Some(&at))?, &target, None)?;
+            sgd.step(tape.backward(&loss)?, Rates { backbone: 0.01, head: 0.1 })?;
             losses.push(loss.to_scalar::<f32>()?.to_bits());
         }
         Ok((losses, net.state()?.to_bytes()?))
@@ -169,8 +183,10 @@ fn several_threads_may_predict_at_once() -> std::result::Result<(), Box<dyn std:
 fn one_image_is_too_few_to_learn_from() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let net = Network::new(&model(Backbone::Resnet18, 0.125, 16), 3, 0, "teacher", &Device::Cpu)?;
     let at = DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 };
-    let error =
-        net.forward_train(&images((1, 3, 32, 32))?, &at).expect_err("the mean of one image has no variance");
+    let tape = Tape::recording(&Device::Cpu);
+    let error = net
+        .forward_train(&images((1, 3, 32, 32))?, &tape, Some(&at))
+        .expect_err("the mean of one image has no variance");
     assert!(error.to_string().contains("more than one image per step"), "{error}");
     Ok(())
 }
@@ -211,7 +227,11 @@ fn a_network_takes_over_another_ones_state() -> std::result::Result<(), Box<dyn 
         |seed, width| Network::new(&model(Backbone::Resnet18, width, 16), 3, seed, "teacher", &Device::Cpu);
     let (one, other) = (build(1, 0.125)?, build(2, 0.125)?);
     let x = images((2, 3, 20, 20))?;
-    one.forward_train(&x, &DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 })?;
+    one.forward_train(
+        &x,
+        &Tape::recording(&Device::Cpu),
+        Some(&DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 }),
+    )?;
     assert_ne!(values(&one.forward(&x)?), values(&other.forward(&x)?));
     other.load_state(&one.state()?)?;
     assert_eq!(values(&one.forward(&x)?), values(&other.forward(&x)?));

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::exp::exp_negative;
 use super::gemm::{Matrix, Target, multiply};
-use super::memory::{Shared, Values, kernel_takes, with_scratch};
+use super::memory::{Shared, Values, with_scratch};
 use super::simd::wide;
 
 /// Queries of a work item: their scores against all keys are in memory at a time.
@@ -33,7 +33,7 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, heads: usize) -> 
         )
     }
     let sizes = Sizes { depth: channels / heads, queries: height * width, keys: below * across };
-    if !kernel_takes(&[query, key, value]) {
+    if !query.device().is_cpu() {
         return reference(query, key, value, batch * heads, &sizes);
     }
     let (query, key, value) = (query.contiguous()?, key.contiguous()?, value.contiguous()?);

@@ -1,12 +1,11 @@
 //! Dropout whose masks are addressed by seed, role, step, layer and image.
 
-use std::sync::Arc;
-
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
-use super::memory::{Values, argument, kernel_takes};
+use super::memory::Values;
 use crate::base::stream::Stream;
+use crate::nn::tape::Tape;
 
 /// Where in a training a dropout mask is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +31,7 @@ pub enum Unit {
 ///
 /// # Errors
 /// When `x` has other than four dimensions or `p` is not in [0, 1).
-pub fn dropout(x: &Tensor, p: f64, unit: Unit, at: &DropoutAt, layer: &str) -> Result<Tensor> {
+pub fn dropout(tape: &Tape, x: &Tensor, p: f64, unit: Unit, at: &DropoutAt, layer: &str) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     if !(0.0..1.0).contains(&p) {
         bail!("dropout with probability {p}")
@@ -50,8 +49,13 @@ pub fn dropout(x: &Tensor, p: f64, unit: Unit, at: &DropoutAt, layer: &str) -> R
         })
         .collect();
     let factors = factors.concat();
-    if kernel_takes(&[x]) {
-        return x.contiguous()?.apply_op1(Scale(Arc::new(factors)));
+    if tape.runs_kernels() {
+        let mut out = Values::of(x)?.to_vec();
+        scale(&mut out, &factors);
+        return tape.push(out, x.shape(), [x], move |mut gradient, _| {
+            scale(&mut gradient, &factors);
+            Ok([Some(gradient)])
+        });
     }
     let shape = match unit {
         Unit::Value => (batch, channels, height, width),
@@ -61,34 +65,12 @@ pub fn dropout(x: &Tensor, p: f64, unit: Unit, at: &DropoutAt, layer: &str) -> R
 }
 
 /// Multiplies each run of values by its own factor.
-struct Scale(Arc<Vec<f32>>);
-
-impl Scale {
-    fn of(&self, values: &[f32]) -> Vec<f32> {
-        let run = values.len() / self.0.len();
-        if run == 1 {
-            return values.iter().zip(self.0.iter()).map(|(v, f)| v * f).collect();
-        }
-        values
-            .chunks_exact(run)
-            .zip(self.0.iter())
-            .flat_map(|(run, f)| run.iter().map(move |v| v * f))
-            .collect()
-    }
-}
-
-impl CustomOp1 for Scale {
-    fn name(&self) -> &'static str {
-        "dropout"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((CpuStorage::F32(self.of(argument(storage, layout)?)), layout.shape().clone()))
-    }
-
-    fn bwd(&self, x: &Tensor, _out: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        Tensor::from_vec(self.of(&Values::of(&grad)?), x.shape(), x.device()).map(Some)
+fn scale(values: &mut [f32], factors: &[f32]) {
+    let run = values.len() / factors.len();
+    if run == 1 {
+        values.iter_mut().zip(factors).for_each(|(v, f)| *v *= f);
+    } else {
+        values.chunks_exact_mut(run).zip(factors).for_each(|(run, f)| run.iter_mut().for_each(|v| *v *= f));
     }
 }
 
@@ -102,6 +84,10 @@ mod tests {
         DropoutAt { seed: 5, role: "teacher".to_owned(), step }
     }
 
+    fn tape() -> Tape {
+        Tape::silent(&Device::Cpu)
+    }
+
     fn values(x: &Tensor) -> Result<Vec<f32>> {
         x.flatten_all()?.to_vec1()
     }
@@ -109,7 +95,7 @@ mod tests {
     #[test]
     fn about_p_of_the_values_are_dropped_and_the_mean_stays() -> Result<()> {
         let x = Tensor::ones((4, 8, 25, 25), DType::F32, &Device::Cpu)?;
-        let out = values(&dropout(&x, 0.1, Unit::Value, &at(0), "fuse")?)?;
+        let out = values(&dropout(&tape(), &x, 0.1, Unit::Value, &at(0), "fuse")?)?;
         let dropped = out.iter().filter(|&&v| v == 0.0).count() as f64 / out.len() as f64;
         assert!((dropped - 0.1).abs() < 0.01, "{dropped}");
         assert!(out.iter().all(|&v| v == 0.0 || v == 1.0 / 0.9));
@@ -119,7 +105,7 @@ mod tests {
     #[test]
     fn channels_are_dropped_whole() -> Result<()> {
         let x = Tensor::ones((3, 64, 5, 4), DType::F32, &Device::Cpu)?;
-        let out = values(&dropout(&x, 0.5, Unit::Channel, &at(0), "head.project")?)?;
+        let out = values(&dropout(&tape(), &x, 0.5, Unit::Channel, &at(0), "head.project")?)?;
         assert!(out.chunks(20).all(|plane| plane.iter().all(|v| *v == plane[0])));
         let dropped = out.chunks(20).filter(|plane| plane[0] == 0.0).count();
         assert!((60..130).contains(&dropped), "{dropped} of 192");
@@ -129,7 +115,7 @@ mod tests {
     #[test]
     fn a_mask_belongs_to_its_step_and_layer() -> Result<()> {
         let x = Tensor::ones((2, 3, 4, 5), DType::F32, &Device::Cpu)?;
-        let mask = |step, layer| values(&dropout(&x, 0.5, Unit::Value, &at(step), layer)?);
+        let mask = |step, layer| values(&dropout(&tape(), &x, 0.5, Unit::Value, &at(step), layer)?);
         assert_eq!(mask(3, "a")?, mask(3, "a")?);
         assert_ne!(mask(3, "a")?, mask(4, "a")?);
         assert_ne!(mask(3, "a")?, mask(3, "b")?);
@@ -140,9 +126,10 @@ mod tests {
     fn what_is_dropped_gets_no_gradient() -> Result<()> {
         for unit in [Unit::Value, Unit::Channel] {
             let x = Var::ones((2, 3, 4, 5), DType::F32, &Device::Cpu)?;
-            let out = dropout(&x, 0.5, unit, &at(0), "a")?;
-            let grads = out.sum_all()?.backward()?;
-            assert_eq!(grads.get(&x).map(values).transpose()?, Some(values(&out)?));
+            let tape = Tape::recording(&Device::Cpu);
+            let out = dropout(&tape, &x, 0.5, unit, &at(0), "a")?;
+            let mut gradients = tape.backward_from(&out, vec![1.0; out.elem_count()])?;
+            assert_eq!(gradients.take(&x)?.as_ref().map(values).transpose()?, Some(values(&out)?));
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Result, Tensor, Var};
 
+use crate::nn::tape::{Gradients, Tape};
+
 /// Cases of one fixture file.
 pub(crate) struct Fixture(BTreeMap<String, Case>);
 
@@ -54,17 +56,44 @@ impl Case {
         &self.tensors[name]
     }
 
-    /// Runs `f` on the inputs and compares `out` and the gradient of every input.
-    pub(crate) fn check(&self, inputs: &[&str], f: impl Fn(&[Tensor]) -> Result<Tensor>) -> Result<()> {
-        let vars =
-            inputs.iter().map(|name| Var::from_tensor(self.tensor(name))).collect::<Result<Vec<_>>>()?;
-        let arguments: Vec<_> = vars.iter().map(|v| v.as_tensor().clone()).collect();
+    /// Runs the kernels of `f` on the inputs and compares `out` and the gradient of every input.
+    pub(crate) fn check(
+        &self,
+        inputs: &[&str],
+        f: impl Fn(&Tape, &[Tensor]) -> Result<Tensor>,
+    ) -> Result<()> {
+        let (vars, arguments) = self.inputs(inputs)?;
+        let tape = Tape::recording(&Device::Cpu);
+        let out = f(&tape, &arguments)?;
+        self.compare("out", &out)?;
+        let upstream = self.tensor("grad").flatten_all()?.to_vec1()?;
+        self.compare_gradients(inputs, &vars, tape.backward_from(&out, upstream)?)
+    }
+
+    /// Runs the tensor operations of `f` on the inputs and compares `out` and the gradient of every input.
+    pub(crate) fn check_reference(
+        &self,
+        inputs: &[&str],
+        f: impl Fn(&[Tensor]) -> Result<Tensor>,
+    ) -> Result<()> {
+        let (vars, arguments) = self.inputs(inputs)?;
         let out = f(&arguments)?;
         self.compare("out", &out)?;
         let gradients = (&out * self.tensor("grad"))?.sum_all()?.backward()?;
-        for (name, var) in inputs.iter().zip(&vars) {
-            let gradient = gradients.get(var).expect("every input has a gradient");
-            self.compare(&format!("grad.{name}"), gradient)?;
+        self.compare_gradients(inputs, &vars, gradients.into())
+    }
+
+    fn inputs(&self, names: &[&str]) -> Result<(Vec<Var>, Vec<Tensor>)> {
+        let vars =
+            names.iter().map(|name| Var::from_tensor(self.tensor(name))).collect::<Result<Vec<_>>>()?;
+        let arguments = vars.iter().map(|v| v.as_tensor().clone()).collect();
+        Ok((vars, arguments))
+    }
+
+    fn compare_gradients(&self, names: &[&str], vars: &[Var], mut gradients: Gradients) -> Result<()> {
+        for (name, var) in names.iter().zip(vars) {
+            let gradient = gradients.take(var)?.expect("every input has a gradient");
+            self.compare(&format!("grad.{name}"), &gradient)?;
         }
         Ok(())
     }

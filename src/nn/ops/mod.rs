@@ -13,12 +13,14 @@
 //! Matrix products run over at most 512 terms at a time ([`gemm`]), because beyond that the library splits
 //! them by the cache sizes it finds. `exp` is our own ([`exp`]), and nothing relies on fused multiply-add.
 //!
-//! [`conv2d`] · [`batch_norm`] · [`add_relu`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
-//! [`cross_entropy`]; for frozen transformers [`layer_norm`] · [`attention`] · [`gelu`]; underneath: [`gemm`] · [`exp`] · [`memory`].
+//! [`conv2d`] · [`batch_norm`] · [`activation`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
+//! [`cross_entropy`]; for frozen transformers [`layer_norm`] · [`attention`] · [`gelu`]; underneath: [`gemm`] · [`exp`] ·
+//! [`memory`].
 
-pub mod add_relu;
+pub mod activation;
 pub mod attention;
 pub mod batch_norm;
+pub mod concat;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;

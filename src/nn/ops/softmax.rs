@@ -1,10 +1,10 @@
 //! Softmax over the classes, for inference.
 
-use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, bail};
+use candle_core::{D, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::exp::exp_negative;
-use super::memory::{Shared, argument, kernel_takes};
+use super::memory::{Shared, Values};
 
 /// Pixels per work item.
 const PIXELS: usize = 1024;
@@ -17,42 +17,36 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
     if logits.rank() != 4 {
         bail!("logits are (B, C, H, W), got {:?}", logits.dims())
     }
-    let logits = logits.detach().contiguous()?;
-    if kernel_takes(&[&logits]) {
-        logits.apply_op1_no_bwd(&Softmax)
+    let logits = logits.detach();
+    if logits.device().is_cpu() {
+        Tensor::from_vec(
+            probabilities(&Values::of(&logits)?, logits.dims4()?),
+            logits.shape(),
+            logits.device(),
+        )
     } else {
         candle_nn::ops::softmax(&logits, D::Minus(3))
     }
 }
 
-struct Softmax;
-
-impl CustomOp1 for Softmax {
-    fn name(&self) -> &'static str {
-        "softmax"
-    }
-
-    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let x = argument(storage, layout)?;
-        let (batch, classes, height, width) = layout.shape().dims4()?;
-        let pixels = height * width;
-        let mut out = vec![0.0; x.len()];
-        let shared = Shared::new(&mut out);
-        let pieces = pixels.div_ceil(PIXELS);
-        (0..batch * pieces).into_par_iter().for_each(|item| {
-            let (image, start) = (item / pieces, item % pieces * PIXELS);
-            let run = Run { first: image * classes * pixels + start, classes, stride: pixels };
-            let count = PIXELS.min(pixels - start);
-            // SAFETY: items don't share pixels, and `exponentials` holds one plane at a time.
-            let lend = |start, len| unsafe { shared.part(start, len) };
-            let (_, sums) = run.exponentials(x, count, lend);
-            for class in 0..classes {
-                let plane = lend(run.first + class * pixels, count);
-                plane.iter_mut().zip(&sums).for_each(|(p, sum)| *p /= sum);
-            }
-        });
-        Ok((CpuStorage::F32(out), layout.shape().clone()))
-    }
+fn probabilities(x: &[f32], (batch, classes, height, width): (usize, usize, usize, usize)) -> Vec<f32> {
+    let pixels = height * width;
+    let mut out = vec![0.0; x.len()];
+    let shared = Shared::new(&mut out);
+    let pieces = pixels.div_ceil(PIXELS);
+    (0..batch * pieces).into_par_iter().for_each(|item| {
+        let (image, start) = (item / pieces, item % pieces * PIXELS);
+        let run = Run { first: image * classes * pixels + start, classes, stride: pixels };
+        let count = PIXELS.min(pixels - start);
+        // SAFETY: items don't share pixels, and `exponentials` holds one plane at a time.
+        let lend = |start, len| unsafe { shared.part(start, len) };
+        let (_, sums) = run.exponentials(x, count, lend);
+        for class in 0..classes {
+            let plane = lend(run.first + class * pixels, count);
+            plane.iter_mut().zip(&sums).for_each(|(p, sum)| *p /= sum);
+        }
+    });
+    out
 }
 
 /// Some neighbouring pixels of all class planes of one image.

@@ -1,14 +1,11 @@
 //! Batch normalisation on the CPU: a work item per channel, sums in double precision.
 
-use std::sync::{Arc, OnceLock};
-
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
-use super::super::add_relu::positive;
-use super::super::memory::{Shared, Values, argument};
+use super::super::activation::{Activation, Pointwise, with_pointwise};
+use super::super::memory::Shared;
 use super::super::simd::wide;
-use super::EPSILON;
+use super::Form;
 
 /// Partial sums kept side by side, so that additions don't wait for each other.
 const LANES: usize = 8;
@@ -57,31 +54,16 @@ pub(super) struct Channel {
     inverse: f32,
 }
 
-/// Moments of all channels, in order.
-pub(super) struct Moments {
-    pub(super) channels: Vec<Channel>,
-}
-
-/// The operation; `moments` is written by the forward pass and read by the backward pass.
-pub(super) struct BatchNorm {
-    pub(super) with_relu: bool,
-    pub(super) moments: Arc<OnceLock<Moments>>,
-}
-
 /// Sizes of the tensor.
 #[derive(Clone, Copy)]
-struct Sizes {
-    batch: usize,
-    channels: usize,
-    pixels: usize,
+pub(super) struct Sizes {
+    pub(super) batch: usize,
+    pub(super) channels: usize,
+    /// Of one image.
+    pub(super) pixels: usize,
 }
 
 impl Sizes {
-    fn of(shape: &Shape) -> Result<Self> {
-        let (batch, channels, height, width) = shape.dims4()?;
-        Ok(Self { batch, channels, pixels: height * width })
-    }
-
     fn per_channel(self) -> usize {
         self.batch * self.pixels
     }
@@ -100,7 +82,7 @@ impl Sizes {
 
 /// The moments of one channel. In double precision the sum of squares is exact enough not to need a second pass.
 #[inline(always)]
-fn moments(x: &[f32], sizes: Sizes, channel: usize) -> Channel {
+fn moments(x: &[f32], sizes: Sizes, channel: usize, epsilon: f64) -> Channel {
     let n = sizes.per_channel() as f64;
     let mut sums = Sums::default();
     for start in sizes.planes(channel) {
@@ -112,128 +94,148 @@ fn moments(x: &[f32], sizes: Sizes, channel: usize) -> Channel {
     let (sum, squares) = sums.total();
     let mean = sum / n;
     let variance = (squares / n - mean * mean).max(0.0);
-    let inverse = (1.0 / (variance + EPSILON).sqrt()) as f32;
+    let inverse = (1.0 / (variance + epsilon).sqrt()) as f32;
     Channel { mean: mean as f32, variance, inverse }
 }
 
-impl CustomOp3 for BatchNorm {
-    fn name(&self) -> &'static str {
-        "batch_norm"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-        bias: &CpuStorage,
-        bias_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let x = argument(x, x_layout)?;
-        let (weight, bias) = (argument(weight, weight_layout)?, argument(bias, bias_layout)?);
-        let sizes = Sizes::of(x_layout.shape())?;
-        let mut out = vec![0.0; x.len()];
-        let shared = Shared::new(&mut out);
-        let channels = sizes.each_channel(|channel| {
-            let found = moments(x, sizes, channel);
-            let (scale, shift) = (found.inverse * weight[channel], bias[channel]);
-            for start in sizes.planes(channel) {
-                // SAFETY: a channel's planes are one item's.
-                let out = unsafe { shared.part(start, sizes.pixels) };
-                let pairs = out.iter_mut().zip(&x[start..start + sizes.pixels]);
-                if self.with_relu {
-                    pairs.for_each(|(o, &v)| *o = positive((v - found.mean) * scale + shift));
-                } else {
-                    pairs.for_each(|(o, &v)| *o = (v - found.mean) * scale + shift);
+/// The normalised values, and the moments of every channel.
+pub(super) fn forward(
+    sizes: Sizes,
+    x: &[f32],
+    affine: (&[f32], &[f32]),
+    shortcut: Option<&[f32]>,
+    form: Form,
+) -> (Vec<f32>, Vec<Channel>) {
+    let mut out = vec![0.0; x.len()];
+    let shared = Shared::new(&mut out);
+    let moments = with_pointwise!(form.activation, A => sizes.each_channel(|channel| {
+        let found = moments(x, sizes, channel, form.epsilon);
+        let (scale, shift) = (found.inverse * affine.0[channel], affine.1[channel]);
+        for start in sizes.planes(channel) {
+            // SAFETY: a channel's planes are one item's.
+            let out = unsafe { shared.part(start, sizes.pixels) };
+            let x = &x[start..start + sizes.pixels];
+            match shortcut {
+                None => out.iter_mut().zip(x).for_each(|(o, &v)| *o = A::of((v - found.mean) * scale + shift)),
+                Some(add) => {
+                    let add = &add[start..start + sizes.pixels];
+                    for ((o, &v), &a) in out.iter_mut().zip(x).zip(add) {
+                        *o = A::of((v - found.mean) * scale + shift + a);
+                    }
                 }
             }
-            found
-        });
-        if self.moments.set(Moments { channels }).is_err() {
-            bail!("a batch normalisation operation is used once")
         }
-        Ok((CpuStorage::F32(out), x_layout.shape().clone()))
-    }
+        found
+    }));
+    (out, moments)
+}
 
-    fn bwd(
-        &self,
-        x: &Tensor,
-        weight: &Tensor,
-        bias: &Tensor,
-        out: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Some(found) = self.moments.get() else { bail!("batch normalisation backward before forward") };
-        let grad = grad.contiguous()?;
-        let sizes = Sizes::of(x.shape())?;
-        let (xs, weights, outs, grads) =
-            (Values::of(x)?, Values::of(weight)?, Values::of(out)?, Values::of(&grad)?);
-        let (xs, weights, outs, grads): (&[f32], &[f32], &[f32], &[f32]) = (&xs, &weights, &outs, &grads);
-        let mut grad_x = vec![0.0; if x.track_op() { xs.len() } else { 0 }];
-        let shared = x.track_op().then(|| Shared::new(&mut grad_x));
-        let by_channel = sizes.each_channel(|channel| {
-            let item = Item { moments: found.channels[channel], weight: weights[channel], sizes, channel };
-            let (values, out) = ([xs, outs, grads], shared.as_ref());
-            if self.with_relu {
-                item.backward(values, |[_, out, grad]| if out > 0.0 { grad } else { 0.0 }, out)
-            } else {
-                item.backward(values, |[_, _, grad]| grad, out)
+/// What the forward pass leaves for the way back.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a> {
+    pub(super) x: &'a [f32],
+    pub(super) weight: &'a [f32],
+    pub(super) out: &'a [f32],
+    pub(super) moments: &'a [Channel],
+}
+
+/// The gradients of a normalisation.
+pub(super) struct Gradients {
+    pub(super) x: Option<Vec<f32>>,
+    pub(super) weight: Vec<f32>,
+    pub(super) bias: Vec<f32>,
+    pub(super) shortcut: Option<Vec<f32>>,
+}
+
+/// The gradients; `gradient` is the result's, `wanted` says whether those of x and of the shortcut are.
+///
+/// The buffer of `gradient` becomes the gradient of the shortcut, or else that of x.
+pub(super) fn backward(
+    sizes: Sizes,
+    kept: Kept<'_>,
+    mut gradient: Vec<f32>,
+    activation: Activation,
+    [wants_x, wants_shortcut]: [bool; 2],
+) -> Gradients {
+    let mut own = vec![0.0; if wants_x && wants_shortcut { gradient.len() } else { 0 }];
+    let by_channel = {
+        let upstream = Shared::new(&mut gradient);
+        let own = (wants_x && wants_shortcut).then(|| Shared::new(&mut own));
+        with_pointwise!(activation, A => sizes.each_channel(|channel| {
+            let item = Item { kept, sizes, channel };
+            let sums = item.sums::<A>(&upstream);
+            if wants_x {
+                item.spread(sums, &upstream, own.as_ref());
             }
-        });
-        let vector = |like: &Tensor, values: Vec<f32>| {
-            like.track_op().then(|| Tensor::from_vec(values, like.shape(), like.device())).transpose()
-        };
-        let grad_weight = vector(weight, by_channel.iter().map(|g| g.0).collect())?;
-        let grad_bias = vector(bias, by_channel.iter().map(|g| g.1).collect())?;
-        Ok((vector(x, grad_x)?, grad_weight, grad_bias))
-    }
+            sums
+        }))
+    };
+    let (weight, bias) = (by_channel.iter().map(|s| s.1 as f32), by_channel.iter().map(|s| s.0 as f32));
+    let (weight, bias) = (weight.collect(), bias.collect());
+    let (x, shortcut) = match (wants_x, wants_shortcut) {
+        (true, true) => (Some(own), Some(gradient)),
+        (true, false) => (Some(gradient), None),
+        (false, true) => (None, Some(gradient)),
+        (false, false) => (None, None),
+    };
+    Gradients { x, weight, bias, shortcut }
 }
 
 /// One channel of a backward pass.
-struct Item {
-    moments: Channel,
-    weight: f32,
+struct Item<'a> {
+    kept: Kept<'a>,
     sizes: Sizes,
     channel: usize,
 }
 
-impl Item {
-    /// Writes the gradient of the input, if there is room for it, and returns those of weight and bias.
-    ///
-    /// `values` are input, output and the output's gradient; `upstream` is what of the latter reaches the sum.
+impl Item<'_> {
+    /// Lets through what passes the activation, in place, and returns the gradients of bias and weight.
     #[inline(always)]
-    fn backward(
-        &self,
-        values: [&[f32]; 3],
-        upstream: impl Fn([f32; 3]) -> f32,
-        out: Option<&Shared<'_>>,
-    ) -> (f32, f32) {
-        let Self { moments: Channel { mean, inverse, .. }, weight, sizes, channel } = *self;
-        let planes = |start: usize| values.map(|v| &v[start..start + sizes.pixels]);
+    fn sums<A: Pointwise>(&self, upstream: &Shared<'_>) -> (f64, f64) {
+        let Self { kept, sizes, channel } = *self;
+        let Channel { mean, inverse, .. } = kept.moments[channel];
         let mut sums = Sums::default();
         for start in sizes.planes(channel) {
-            sums.add(planes(start), |v| {
-                let grad = f64::from(upstream(v));
-                (grad, grad * f64::from(v[0] - mean))
+            // SAFETY: a channel's planes are one item's.
+            let gradient = unsafe { upstream.part(start, sizes.pixels) };
+            let (x, out) = (&kept.x[start..][..sizes.pixels], &kept.out[start..][..sizes.pixels]);
+            gradient.iter_mut().zip(out).for_each(|(g, &y)| *g = if A::passes(y) { *g } else { 0.0 });
+            sums.add([x, gradient], |[x, gradient]| {
+                let gradient = f64::from(gradient);
+                (gradient, gradient * f64::from(x - mean))
             });
         }
         let (plain, weighted) = sums.total();
-        let weighted = weighted * f64::from(inverse);
-        if let Some(out) = out {
-            let n = sizes.per_channel() as f64;
-            let scale = weight * inverse;
-            let constant = (plain / n) as f32;
-            let slope = (weighted * f64::from(inverse) / n) as f32;
-            for start in sizes.planes(channel) {
-                let [xs, outs, grads] = planes(start);
-                // SAFETY: a channel's planes are one item's.
-                let out = unsafe { out.part(start, sizes.pixels) };
-                for (((out, &x), &y), &grad) in out.iter_mut().zip(xs).zip(outs).zip(grads) {
-                    *out = scale * (upstream([x, y, grad]) - constant - (x - mean) * slope);
+        (plain, weighted * f64::from(inverse))
+    }
+
+    /// Writes the gradient of x to `own`, or over that of the result.
+    #[inline(always)]
+    fn spread(&self, (plain, weighted): (f64, f64), upstream: &Shared<'_>, own: Option<&Shared<'_>>) {
+        let Self { kept, sizes, channel } = *self;
+        let Channel { mean, inverse, .. } = kept.moments[channel];
+        let n = sizes.per_channel() as f64;
+        let scale = kept.weight[channel] * inverse;
+        let constant = (plain / n) as f32;
+        let slope = (weighted * f64::from(inverse) / n) as f32;
+        for start in sizes.planes(channel) {
+            let x = &kept.x[start..][..sizes.pixels];
+            // SAFETY: a channel's planes are one item's.
+            let gradient = unsafe { upstream.part(start, sizes.pixels) };
+            match own {
+                None => {
+                    for (g, &x) in gradient.iter_mut().zip(x) {
+                        *g = scale * (*g - constant - (x - mean) * slope);
+                    }
+                }
+                Some(own) => {
+                    // SAFETY: as above, of another buffer.
+                    let own = unsafe { own.part(start, sizes.pixels) };
+                    for ((out, &g), &x) in own.iter_mut().zip(&*gradient).zip(x) {
+                        *out = scale * (g - constant - (x - mean) * slope);
+                    }
                 }
             }
         }
-        (weighted as f32, plain as f32)
     }
 }

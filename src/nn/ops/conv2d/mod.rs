@@ -9,18 +9,19 @@
 //! `geometry` says which pixels a tap reads, `panel` copies them in and out of
 //! matrices, and `reference` is the path of other devices.
 
+mod algorithm;
 mod bias;
 mod dense;
 mod dilated;
 mod geometry;
-mod kernel;
 mod panel;
 mod reference;
 
 use candle_core::{Result, Tensor, bail};
 
 use self::geometry::Geometry;
-use super::memory::kernel_takes;
+use super::memory::Values;
+use crate::nn::tape::Tape;
 
 /// How a kernel walks over its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,31 +57,41 @@ impl Window {
 ///
 /// # Errors
 /// When the shapes don't fit, or the kernel is larger than the padded image.
-pub fn conv2d(x: &Tensor, weight: &Tensor, window: Window) -> Result<Tensor> {
+pub fn conv2d(tape: &Tape, x: &Tensor, weight: &Tensor, window: Window) -> Result<Tensor> {
     let Some(geometry) = Geometry::new(x.dims(), weight.dims(), window) else {
         bail!("a kernel {:?} at {window:?} does not fit an input {:?}", weight.dims(), x.dims())
     };
-    if kernel_takes(&[x, weight]) {
-        x.contiguous()?.apply_op2(&weight.contiguous()?, kernel::Conv2d(geometry))
-    } else {
-        reference::conv2d(x, weight, geometry)
+    if !tape.runs_kernels() {
+        return reference::conv2d(x, weight, geometry);
     }
+    let out = algorithm::forward(&geometry, &Values::of(x)?, &Values::of(weight)?);
+    let shape = (geometry.batch, geometry.outputs, geometry.out_height, geometry.out_width);
+    let kept = (x.clone(), weight.clone());
+    tape.push(out, shape, [x, weight], move |gradient, wanted| {
+        let (x, weight) = (Values::of(&kept.0)?, Values::of(&kept.1)?);
+        let (of_x, of_weight) = algorithm::backward(&geometry, &x, &weight, &gradient, wanted.into());
+        Ok([wanted[0].then_some(of_x), wanted[1].then_some(of_weight)])
+    })
 }
 
 /// Adds `bias` `(C)` to every pixel of `x` `(B, C, H, W)`.
 ///
 /// # Errors
 /// When the shapes don't fit.
-pub fn add_bias(x: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    let (_, channels, _, _) = x.dims4()?;
+pub fn add_bias(tape: &Tape, x: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let (_, channels, height, width) = x.dims4()?;
     if bias.dims() != [channels] {
         bail!("a bias {:?} does not fit {:?}", bias.dims(), x.dims())
     }
-    if kernel_takes(&[x, bias]) {
-        x.contiguous()?.apply_op2(&bias.contiguous()?, bias::AddBias)
-    } else {
-        x.broadcast_add(&bias.reshape((1, channels, 1, 1))?)
+    if !tape.runs_kernels() {
+        return x.broadcast_add(&bias.reshape((1, channels, 1, 1))?);
     }
+    let pixels = height * width;
+    let out = bias::forward(pixels, &Values::of(x)?, &Values::of(bias)?);
+    tape.push(out, x.shape(), [x, bias], move |gradient, wanted| {
+        let of_bias = wanted[1].then(|| bias::backward(pixels, channels, &gradient));
+        Ok([wanted[0].then_some(gradient), of_bias])
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ fn window(case: &Case) -> Result<Window> {
 fn values_and_gradients_are_those_of_pytorch() -> Result<()> {
     for case in Fixture::open("conv2d").cases("") {
         let window = window(&case)?;
-        case.check(&["x", "weight"], |x| conv2d(&x[0], &x[1], window))?;
+        case.check(&["x", "weight"], |tape, x| conv2d(tape, &x[0], &x[1], window))?;
     }
     Ok(())
 }
@@ -22,7 +22,7 @@ fn values_and_gradients_are_those_of_pytorch() -> Result<()> {
 fn the_reference_path_is_that_of_pytorch_too() -> Result<()> {
     for case in Fixture::open("conv2d").cases("") {
         let window = window(&case)?;
-        case.check(&["x", "weight"], |x| {
+        case.check_reference(&["x", "weight"], |x| {
             let geometry = Geometry::new(x[0].dims(), x[1].dims(), window).expect("it fits");
             reference::conv2d(&x[0], &x[1], geometry)
         })?;
@@ -52,15 +52,17 @@ fn both_algorithms_agree_wherever_both_apply() -> Result<()> {
 
 #[test]
 fn the_bias_is_that_of_pytorch() -> Result<()> {
-    Fixture::open("pointwise").case("add_bias").check(&["x", "bias"], |x| add_bias(&x[0], &x[1]))
+    Fixture::open("pointwise").case("add_bias").check(&["x", "bias"], |tape, x| add_bias(tape, &x[0], &x[1]))
 }
 
 #[test]
 fn an_image_gets_no_gradient() -> Result<()> {
     let x = Tensor::ones((2, 3, 8, 8), candle_core::DType::F32, &Device::Cpu)?;
     let weight = Var::ones((4, 3, 3, 3), candle_core::DType::F32, &Device::Cpu)?;
-    let grads = conv2d(&x, &weight, Window::same(3, 1, 1))?.sum_all()?.backward()?;
-    assert!(grads.get(&weight).is_some() && grads.get(&x).is_none());
+    let tape = Tape::recording(&Device::Cpu);
+    let out = conv2d(&tape, &x, &weight, Window::same(3, 1, 1))?;
+    let mut gradients = tape.backward_from(&out, vec![1.0; out.elem_count()])?;
+    assert!(gradients.take(&weight)?.is_some() && gradients.take(&x)?.is_none());
     Ok(())
 }
 
@@ -68,8 +70,13 @@ fn an_image_gets_no_gradient() -> Result<()> {
 fn a_kernel_that_does_not_fit_is_an_error() -> Result<()> {
     let x = Tensor::ones((1, 3, 4, 4), candle_core::DType::F32, &Device::Cpu)?;
     let weight = Tensor::ones((4, 3, 3, 3), candle_core::DType::F32, &Device::Cpu)?;
-    let error =
-        conv2d(&x, &weight, Window { stride: 1, padding: Padding::Each(0), dilation: 4 }).expect_err("9 > 4");
+    let error = conv2d(
+        &Tape::silent(&Device::Cpu),
+        &x,
+        &weight,
+        Window { stride: 1, padding: Padding::Each(0), dilation: 4 },
+    )
+    .expect_err("9 > 4");
     assert!(error.to_string().contains("does not fit"), "{error}");
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! in every released size. The variants with registers, and the giant one with its gated perceptrons, are refused: they
 //! have names that this network has no use for.
 //!
-//! **Sizes.** A side that is no multiple of the patch is stretched to the next one (bilinear, aligned corners), so that
+//! **Sizes.** A side that is no multiple of the patch is stretched to the next one (bilinear, edges kept), so that
 //! the map covers the image, and no more than the image.
 
 use candle_core::{Device, Result, Tensor};
@@ -106,7 +106,7 @@ impl Dinov2 {
         let (_, _, height, width) = x.dims4()?;
         let (height, width) = (height.div_ceil(self.patch), width.div_ceil(self.patch));
         let tape = Tape::silent(x.device());
-        let x = bilinear(&tape, x, height * self.patch, width * self.patch, Corners::Aligned)?;
+        let x = bilinear(&tape, x, height * self.patch, width * self.patch, Corners::Free)?;
         let patches = self.embed.forward(&x)?.reshape((1, self.channels, 1, height * width))?;
         let tokens = Tensor::cat(&[&self.class, &patches], 3)?;
         let tokens = (tokens + self.positions.at(height, width)?)?;

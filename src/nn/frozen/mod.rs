@@ -5,6 +5,7 @@
 //! | [`dinov2`] | DINOv2 (Oquab et al. 2023), a plain vision transformer: one map, a patch of 14 pixels a pixel |
 //! | `positions` | its position embeddings at other sizes than their own |
 //! | [`segformer`] | the encoder of SegFormer (Xie et al. 2021), MiT-B0 to -B5: four maps at strides 4, 8, 16, 32 |
+//! | [`head`] | what is trained on top of them: a linear map, or SegFormer's perceptron |
 //! | `source` | their layers, filled from a weights file by name, and the names that don't fit |
 //! | `memo` | features that were computed before |
 //!
@@ -24,6 +25,7 @@ mod positions;
 mod source;
 
 pub mod dinov2;
+pub mod head;
 pub mod segformer;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,7 @@
 //! Convolution, and convolution + batch normalisation + activation, as every network here uses them.
 
+use std::fmt::Display;
+
 use candle_core::{Result, Tensor, Var};
 
 use super::ops::batch_norm::{self, Form, batch_norm, scale_shift};
@@ -62,28 +64,49 @@ pub struct Shape {
     pub outputs: usize,
     /// Side of the square kernel.
     pub kernel: usize,
+    /// Groups of channels that don't see each other.
+    pub groups: usize,
     /// Stride, padding, dilation.
     pub window: Window,
 }
 
 impl Shape {
+    /// A convolution of all channels.
+    pub fn dense(inputs: usize, outputs: usize, kernel: usize, window: Window) -> Self {
+        Self { inputs, outputs, kernel, groups: 1, window }
+    }
+
     /// A 1×1 convolution.
     pub fn point(inputs: usize, outputs: usize) -> Self {
-        Self { inputs, outputs, kernel: 1, window: Window::POINT }
+        Self::dense(inputs, outputs, 1, Window::POINT)
     }
 
     /// A 3×3 convolution that keeps the size at stride 1.
     pub fn three(inputs: usize, outputs: usize, stride: usize, dilation: usize) -> Self {
-        Self { inputs, outputs, kernel: 3, window: Window::same(3, stride, dilation) }
+        Self::dense(inputs, outputs, 3, Window::same(3, stride, dilation))
+    }
+
+    /// A convolution of every channel on its own.
+    pub fn depthwise(channels: usize, kernel: usize, window: Window) -> Self {
+        Self { inputs: channels, outputs: channels, kernel, groups: channels, window }
     }
 
     fn dims(&self) -> [usize; 4] {
-        [self.outputs, self.inputs, self.kernel, self.kernel]
+        [self.outputs, self.inputs / self.groups, self.kernel, self.kernel]
     }
 
-    /// PyTorch's default initial values for this convolution.
+    /// PyTorch's default initial values, which the official heads keep: uniform within 1 / sqrt(inputs · taps).
     pub fn default_init(&self) -> Init {
-        Init::FanIn { fan: self.inputs * self.kernel * self.kernel }
+        let fan = self.inputs / self.groups * self.kernel * self.kernel;
+        Init::Uniform { bound: 1.0 / (fan as f64).sqrt() }
+    }
+
+    /// Initial values of backbones: normal with variance 2 / (outputs · taps), the outputs being those of a group.
+    ///
+    /// torchvision's ResNets (`kaiming_normal_(mode="fan_out")`), and EfficientNet as it was first published.
+    pub fn backbone_init(&self) -> Init {
+        let fan = self.outputs / self.groups * self.kernel * self.kernel;
+        Init::Normal { deviation: (2.0 / fan as f64).sqrt() }
     }
 }
 
@@ -159,6 +182,11 @@ impl ConvNorm {
         Ok(Self { kernel, window: shape.window, norm: Norm::new(builder, names.1, shape.outputs, form)? })
     }
 
+    /// How the kernel walks over its input.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
     /// `(B, C, H, W)` to `(B, O, oh, ow)`.
     ///
     /// # Errors
@@ -199,9 +227,17 @@ impl Conv {
     ///
     /// # Errors
     /// When the device has no room.
-    pub fn new(builder: &mut Builder<'_>, name: &str, shape: Shape) -> Result<Self> {
+    pub fn new(builder: &mut Builder<'_>, name: impl Display, shape: Shape) -> Result<Self> {
+        Self::starting(builder, name, shape, shape.default_init())
+    }
+
+    /// The submodule `name`, whose weight starts as `init` says and whose bias as PyTorch has it.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn starting(builder: &mut Builder<'_>, name: impl Display, shape: Shape, init: Init) -> Result<Self> {
         let mut conv = builder.at(name);
-        let weight = conv.trainable("weight", &shape.dims(), shape.default_init())?;
+        let weight = conv.trainable("weight", &shape.dims(), init)?;
         let bias = conv.trainable("bias", &[shape.outputs], shape.default_init())?;
         Ok(Self { weight, bias, window: shape.window })
     }
@@ -213,5 +249,26 @@ impl Conv {
     pub fn forward(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
         let out = conv2d(pass.tape(), x, &pass.read(&self.weight), self.window)?;
         add_bias(pass.tape(), &out, &pass.read(&self.bias))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn initial_values_are_those_of_pytorch() {
+        // torch.nn.init._calculate_fan_in_and_fan_out of (64, 32, 3, 3).
+        let shape = Shape::three(32, 64, 1, 1);
+        assert_eq!(shape.default_init(), Init::Uniform { bound: 1.0 / 288f64.sqrt() });
+        assert_eq!(shape.backbone_init(), Init::Normal { deviation: (2.0f64 / 576.0).sqrt() });
+    }
+
+    #[test]
+    fn a_channel_on_its_own_starts_by_its_own_taps() {
+        let shape = Shape::depthwise(96, 5, Window::same(5, 1, 1));
+        assert_eq!(shape.dims(), [96, 1, 5, 5]);
+        assert_eq!(shape.default_init(), Init::Uniform { bound: 0.2 });
+        assert_eq!(shape.backbone_init(), Init::Normal { deviation: (2.0f64 / 25.0).sqrt() });
     }
 }

@@ -2,14 +2,14 @@
 
 use candle_core::{Device, Result, Tensor, Var, bail};
 
-use super::backbone::resnet::ResNet;
-use super::head::deeplabv3plus::DeepLabV3Plus;
+use super::backbone::{self, Backbone};
+use super::head::{self, Head};
 use super::layer::Pass;
 use super::ops::resize::{Corners, bilinear};
 use super::params::{Builder, Parameters};
 use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
-use crate::spec::model::{Head, Model};
+use crate::spec::model::Model;
 
 pub use super::ops::dropout::DropoutAt;
 
@@ -38,8 +38,8 @@ pub enum NetworkError {
 /// [`Network::forward`] may be called from several threads at once, but not during [`Network::forward_train`] or while
 /// an optimiser moves the parameters: no memory is at risk then, but the result is of no step in particular.
 pub struct Network {
-    backbone: ResNet,
-    head: DeepLabV3Plus,
+    backbone: Box<dyn Backbone>,
+    head: Box<dyn Head>,
     parameters: Parameters,
 }
 
@@ -55,7 +55,7 @@ impl Network {
         role: &str,
         device: &Device,
     ) -> std::result::Result<Self, NetworkError> {
-        let Model { backbone, head: Head::DeepLabV3Plus, width, output_stride, .. } = *model;
+        let Model { backbone, head, width, output_stride, .. } = *model;
         if ![8, 16].contains(&output_stride) {
             return Err(NetworkError::OutputStride(output_stride));
         }
@@ -68,8 +68,9 @@ impl Network {
         let mut parameters = Parameters::default();
         let mut builder = Builder::new(&mut parameters, seed, role, device);
         let mut build = || {
-            let backbone = ResNet::new(&mut builder.at("backbone"), backbone, width, output_stride)?;
-            let head = DeepLabV3Plus::new(&mut builder, backbone.channels, classes, width, output_stride)?;
+            let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
+            let channels = backbone.channels();
+            let head = head::build(&mut builder, head, channels, classes, width, output_stride)?;
             Ok((backbone, head))
         };
         let (backbone, head) = build().map_err(NetworkError::Device)?;
@@ -98,7 +99,7 @@ impl Network {
         if channels != 3 || batch * height * width == 0 {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
-        let logits = self.head.forward(&self.backbone.forward(x, pass)?, pass)?;
+        let logits = self.head.forward(self.backbone.forward(x, pass)?, pass)?;
         bilinear(pass.tape(), &logits, height, width, Corners::Aligned)
     }
 

@@ -19,23 +19,31 @@ pub struct Model {
     pub weights: Option<Location>,
 }
 
-/// Feature extractors, named as in torchvision.
+/// Feature extractors; ResNets as torchvision has them, EfficientNet-Lite0 as TensorFlow has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backbone {
     /// ResNet-18, basic blocks.
     Resnet18,
+    /// ResNet-34, basic blocks.
+    Resnet34,
     /// ResNet-50, bottleneck blocks.
     Resnet50,
     /// ResNet-101, bottleneck blocks.
     Resnet101,
+    /// EfficientNet-Lite0, depthwise convolutions.
+    #[serde(rename = "efficientnet-lite0")]
+    EfficientNetLite0,
 }
 
-/// Segmentation heads.
+/// Segmentation heads, as the official code builds them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Head {
-    /// DeepLabV3+ as the official code builds it.
-    #[serde(rename = "deeplabv3plus")]
+    /// DeepLabV3+: pyramid of dilated convolutions, refined by shallow features.
     DeepLabV3Plus,
+    /// PSPNet: pyramid of averages.
+    PspNet,
+    /// DeepLabV2: a sum of dilated classifiers. Official trainings of it have `head_lr = 1`.
+    DeepLabV2,
 }

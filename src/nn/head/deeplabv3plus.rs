@@ -6,11 +6,9 @@
 
 use candle_core::{Result, Tensor};
 
-use crate::nn::backbone::resnet::Features;
-use crate::nn::backbone::scaled;
+use super::{Head, conv_norm};
+use crate::nn::backbone::{Features, scaled};
 use crate::nn::layer::{Conv, ConvNorm, Pass, Shape};
-use crate::nn::ops::activation::Activation;
-use crate::nn::ops::batch_norm::Form;
 use crate::nn::ops::concat::concat;
 use crate::nn::ops::dropout::Unit;
 use crate::nn::ops::pool::adaptive_average;
@@ -66,21 +64,18 @@ impl DeepLabV3Plus {
             classifier: Conv::new(builder, "classifier", Shape::point(fused, classes))?,
         })
     }
+}
 
-    /// Logits `(B, classes, h, w)` at the resolution of the shallow features.
-    ///
-    /// # Errors
-    /// When the features don't fit the head, or, in training, when there is a single image.
-    pub fn forward(&self, features: &Features, pass: Pass<'_>) -> Result<Tensor> {
-        let (_, _, height, width) = features.low.dims4()?;
-        let deep = bilinear(
-            pass.tape(),
-            &self.pyramid.forward(&features.high, pass)?,
-            height,
-            width,
-            Corners::Aligned,
-        )?;
-        let shallow = self.reduce.forward(&features.low, pass)?;
+impl Head for DeepLabV3Plus {
+    /// At the resolution of the shallow features.
+    fn forward(&self, features: Features, pass: Pass<'_>) -> Result<Tensor> {
+        let Features { low, high } = features;
+        let (_, _, height, width) = low.dims4()?;
+        let deep = self.pyramid.forward(&high, pass)?;
+        drop(high);
+        let deep = bilinear(pass.tape(), &deep, height, width, Corners::Aligned)?;
+        let shallow = self.reduce.forward(&low, pass)?;
+        drop(low);
         let mut x = concat(pass.tape(), [&shallow, &deep])?;
         drop((shallow, deep));
         for conv in &self.fuse {
@@ -116,9 +111,4 @@ impl Pyramid {
         let all = concat(pass.tape(), [&b0?, &b1?, &b2?, &b3?, &mean])?;
         pass.dropout(self.project.forward(&all, pass)?, 0.5, Unit::Channel, "head.project")
     }
-}
-
-/// A layer with PyTorch's default initial values and a ReLU.
-fn conv_norm(builder: &mut Builder<'_>, names: (&str, &str), shape: Shape) -> Result<ConvNorm> {
-    ConvNorm::new(builder, names, shape, shape.default_init(), Form::with(Activation::Relu))
 }

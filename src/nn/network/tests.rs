@@ -3,7 +3,7 @@ use candle_core::{DType, Device};
 use super::*;
 use crate::nn::ops::cross_entropy::cross_entropy;
 use crate::nn::ops::fixture::Fixture;
-use crate::spec::model::Backbone;
+use crate::spec::model::{Backbone, Head};
 use crate::train::sgd::{Rates, Sgd};
 
 fn model(backbone: Backbone, width: f64, output_stride: usize) -> Model {

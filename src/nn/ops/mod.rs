@@ -34,6 +34,7 @@ pub mod pool;
 pub mod resize;
 mod simd;
 pub mod softmax;
+pub mod sum;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -7,12 +7,18 @@ use crate::spec::reader::{Reader, whole_line};
 use crate::spec::tree::Origin;
 
 impl Choice for Backbone {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("resnet18", Self::Resnet18), ("resnet50", Self::Resnet50), ("resnet101", Self::Resnet101)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("resnet18", Self::Resnet18),
+        ("resnet34", Self::Resnet34),
+        ("resnet50", Self::Resnet50),
+        ("resnet101", Self::Resnet101),
+        ("efficientnet-lite0", Self::EfficientNetLite0),
+    ];
 }
 
 impl Choice for Head {
-    const WORDS: &'static [(&'static str, Self)] = &[("deeplabv3plus", Self::DeepLabV3Plus)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("deeplabv3plus", Self::DeepLabV3Plus), ("pspnet", Self::PspNet), ("deeplabv2", Self::DeepLabV2)];
 }
 
 /// The official output stride, and the one that costs a quarter of it in the deep layers.

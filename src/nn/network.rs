@@ -1,20 +1,27 @@
 //! A segmentation network: backbone, head, and the numbers in them.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor, Var, bail};
 
-use super::backbone::{self, Backbone};
+use super::backbone::{self, Backbone, scaled};
+use super::frozen::{self, Frozen};
 use super::head::{self, Head};
 use super::layer::Pass;
 use super::ops::resize::{Corners, bilinear};
 use super::params::{Builder, Parameters};
 use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
+use crate::spec::model;
 use crate::spec::model::Model;
 
 pub use super::ops::dropout::DropoutAt;
 
 /// What all backbone parameters' names start with.
 const BACKBONE: &str = "backbone.";
+
+/// Channels of SegFormer's decoder.
+const DECODED: usize = 256;
 
 /// Why a network could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +35,31 @@ pub enum NetworkError {
     /// A segmentation needs something to tell apart.
     #[error("build a network for {0} classes: there are 2 to 255")]
     Classes(usize),
+    /// A backbone that is not trained has nothing to start from.
+    #[error(
+        "build a network on the frozen {0:?}: its features are those of its weights, name their file in `model.weights`"
+    )]
+    NoFeatures(model::Backbone),
+    /// Frozen features need more pixels.
+    #[error(
+        "train on crops of {crop}x{crop} pixels: the frozen backbone needs {least}, make `train.crop` larger"
+    )]
+    SmallCrop {
+        /// Side of the crop.
+        crop: usize,
+        /// The smallest side.
+        least: usize,
+    },
+    /// Heads learn with their backbone, or on frozen features.
+    #[error(
+        "build a head {head:?} on {backbone:?}: Linear and Mlp are for frozen backbones, and for no others"
+    )]
+    OtherHead {
+        /// The backbone.
+        backbone: model::Backbone,
+        /// The head.
+        head: model::Head,
+    },
     /// The device refused.
     #[error("allocate a network")]
     Device(#[source] candle_core::Error),
@@ -38,16 +70,23 @@ pub enum NetworkError {
 /// [`Network::forward`] may be called from several threads at once, but not during [`Network::forward_train`] or while
 /// an optimiser moves the parameters: no memory is at risk then, but the result is of no step in particular.
 pub struct Network {
-    backbone: Box<dyn Backbone>,
-    head: Box<dyn Head>,
+    body: Body,
     parameters: Parameters,
+}
+
+enum Body {
+    /// Backbone and head learn together.
+    Whole(Box<dyn Backbone>, Box<dyn Head>),
+    /// The head alone learns.
+    Top(Arc<Frozen>, frozen::head::Head),
 }
 
 impl Network {
     /// A network with the initial values that belong to `seed` and `role`; `model.weights` is not read.
     ///
     /// # Errors
-    /// When `model` or `classes` describe no network, or the device has no room for it.
+    /// When `model` or `classes` describe no network, or the device has no room for it; for a frozen backbone, of which
+    /// there is no network without weights.
     pub fn new(
         model: &Model,
         classes: usize,
@@ -56,14 +95,12 @@ impl Network {
         device: &Device,
     ) -> std::result::Result<Self, NetworkError> {
         let Model { backbone, head, width, output_stride, .. } = *model;
+        if backbone.is_frozen() {
+            return Err(NetworkError::NoFeatures(backbone));
+        }
+        check(model, classes)?;
         if ![8, 16].contains(&output_stride) {
             return Err(NetworkError::OutputStride(output_stride));
-        }
-        if !(width > 0.0 && width.is_finite()) {
-            return Err(NetworkError::Width(width));
-        }
-        if !(2..=255).contains(&classes) {
-            return Err(NetworkError::Classes(classes));
         }
         let mut parameters = Parameters::default();
         let mut builder = Builder::new(&mut parameters, seed, role, device);
@@ -71,10 +108,48 @@ impl Network {
             let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
             let channels = backbone.channels();
             let head = head::build(&mut builder, head, channels, classes, width, output_stride)?;
-            Ok((backbone, head))
+            Ok(Body::Whole(backbone, head))
         };
-        let (backbone, head) = build().map_err(NetworkError::Device)?;
-        Ok(Self { backbone, head, parameters })
+        let body = build().map_err(NetworkError::Device)?;
+        Ok(Self { body, parameters })
+    }
+
+    /// A head with the initial values that belong to `seed` and `role`, on frozen features.
+    ///
+    /// The head alone is the network's parameters and its state: the features are in the weights file they came from.
+    ///
+    /// # Errors
+    /// When `model` or `classes` describe no such network, or the device has no room for it.
+    pub fn on(
+        features: Arc<Frozen>,
+        model: &Model,
+        classes: usize,
+        seed: u64,
+        role: &str,
+        device: &Device,
+    ) -> std::result::Result<Self, NetworkError> {
+        check(model, classes)?;
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(&mut parameters, seed, role, device);
+        let channels = features.channels();
+        let head = match model.head {
+            model::Head::Linear => frozen::head::Head::linear(&mut builder, &channels, classes),
+            _ => frozen::head::Head::mlp(&mut builder, &channels, scaled(DECODED, model.width), classes),
+        };
+        let body = Body::Top(features, head.map_err(NetworkError::Device)?);
+        Ok(Self { body, parameters })
+    }
+
+    /// Checks that crops of this side are large enough to learn from.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_crop(&self, crop: usize) -> std::result::Result<(), NetworkError> {
+        let least = match &self.body {
+            Body::Whole(..) => 1,
+            Body::Top(frozen, _) => frozen.smallest(),
+        };
+        if crop < least { Err(NetworkError::SmallCrop { crop, least }) } else { Ok(()) }
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
@@ -83,7 +158,22 @@ impl Network {
     /// # Errors
     /// When `x` has another shape, or a single image (batch normalisation of the image's mean needs two).
     pub fn forward_train(&self, x: &Tensor, tape: &Tape, dropout: Option<&DropoutAt>) -> Result<Tensor> {
-        self.run(x, Pass::Train { tape, dropout })
+        self.forward_repeated(x, &[], tape, dropout)
+    }
+
+    /// As [`Network::forward_train`], to the bit; frozen features of image i are computed once only where `again[i]` says
+    /// that this very image is to come again.
+    ///
+    /// # Errors
+    /// As [`Network::forward_train`].
+    pub fn forward_repeated(
+        &self,
+        x: &Tensor,
+        again: &[bool],
+        tape: &Tape,
+        dropout: Option<&DropoutAt>,
+    ) -> Result<Tensor> {
+        self.run(x, again, Pass::Train { tape, dropout })
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to predict with.
@@ -91,16 +181,22 @@ impl Network {
     /// # Errors
     /// When `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
+        self.run(&x.detach(), &[], Pass::Infer(&Tape::silent(x.device())))
     }
 
-    fn run(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+    fn run(&self, x: &Tensor, again: &[bool], pass: Pass<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         if channels != 3 || batch * height * width == 0 {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
-        let logits = self.head.forward(self.backbone.forward(x, pass)?, pass)?;
-        bilinear(pass.tape(), &logits, height, width, Corners::Aligned)
+        let (logits, corners) = match &self.body {
+            Body::Whole(backbone, head) => {
+                (head.forward(backbone.forward(x, pass)?, pass)?, Corners::Aligned)
+            }
+            // Patches cover their image from edge to edge.
+            Body::Top(frozen, head) => (head.forward(&frozen.features(x, again)?, pass)?, Corners::Free),
+        };
+        bilinear(pass.tape(), &logits, height, width, corners)
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster
@@ -150,6 +246,21 @@ impl Network {
         state.fill(&own)?;
         Ok(report)
     }
+}
+
+/// What any network asks of its model.
+fn check(model: &Model, classes: usize) -> std::result::Result<(), NetworkError> {
+    let Model { backbone, head, width, .. } = *model;
+    if backbone.is_frozen() != head.reads_frozen() {
+        return Err(NetworkError::OtherHead { backbone, head });
+    }
+    if !(width > 0.0 && width.is_finite()) {
+        return Err(NetworkError::Width(width));
+    }
+    if !(2..=255).contains(&classes) {
+        return Err(NetworkError::Classes(classes));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

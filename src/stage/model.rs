@@ -1,19 +1,27 @@
 //! Models in and out of the store.
 
-use std::path::Path;
-
-use candle_core::Device;
+use std::sync::Arc;
 
 use super::{Context, StageError};
+use crate::nn::frozen::{Family, Frozen};
 use crate::nn::network::Network;
-use crate::nn::weights::{self, State};
+use crate::nn::weights::{State, WeightsFile};
 use crate::plan::graph::Want;
 use crate::plan::work::{ModelState, Net, Work};
 use crate::spec::model::Model;
 use crate::store::Record;
 
-/// A fresh network with random weights.
-pub(super) fn fresh(net: &Net, seed: u64, role: &str, device: &Device) -> Result<Network, StageError> {
+/// A network to be trained: random weights, and below them the pretrained ones where there are some.
+pub(super) fn fresh(net: &Net, seed: u64, role: &str, context: &Context<'_>) -> Result<Network, StageError> {
+    let network = build(net, seed, role, context)?;
+    if let Some(digest) = net.weights.filter(|_| !net.backbone.is_frozen()) {
+        network.load_backbone(&WeightsFile::read(&context.weights[&digest])?)?;
+    }
+    Ok(network)
+}
+
+/// A network with random weights; a frozen backbone is what its file says.
+fn build(net: &Net, seed: u64, role: &str, context: &Context<'_>) -> Result<Network, StageError> {
     let model = Model {
         backbone: net.backbone,
         head: net.head,
@@ -21,13 +29,14 @@ pub(super) fn fresh(net: &Net, seed: u64, role: &str, device: &Device) -> Result
         output_stride: net.output_stride,
         weights: None,
     };
-    Ok(Network::new(&model, net.classes, seed, role, device)?)
-}
-
-/// Loads pretrained weights into the backbone; the number of parameters that were found is the answer.
-pub(super) fn pretrain(network: &Network, path: &Path) -> Result<usize, StageError> {
-    let file = weights::WeightsFile::read(path)?;
-    Ok(network.load_backbone(&file)?.loaded)
+    let device = context.device;
+    Ok(match (Family::of(net.backbone), net.weights) {
+        (Some(family), Some(digest)) => {
+            let features = Frozen::new(family, &WeightsFile::read(&context.weights[&digest])?, device)?;
+            Network::on(Arc::new(features), &model, net.classes, seed, role, device)?
+        }
+        _ => Network::new(&model, net.classes, seed, role, device)?,
+    })
 }
 
 /// A network's state as bytes: safetensors, names as in PyTorch.
@@ -62,7 +71,7 @@ pub(super) fn load(context: &Context<'_>, input: usize, step: u64) -> Result<Net
         return Err(context.bad(input, "work", "it is no training"));
     };
     let bytes = context.read(input, &Want::Model(step).to_string())?;
-    let network = fresh(&training.net, training.seed, "", context.device)?;
+    let network = build(&training.net, training.seed, "", context)?;
     network.load_state(&State::from_bytes(&bytes, context.device)?)?;
     Ok(network)
 }

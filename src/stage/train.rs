@@ -30,10 +30,8 @@ pub(super) fn run(
     progress: &mut dyn Progress,
 ) -> Result<Left, StageError> {
     let role = context.role.expect("a training has a role").word();
-    let network = model::fresh(&work.net, work.seed, role, context.device)?;
-    if let Some(digest) = &work.net.weights {
-        model::pretrain(&network, &context.weights[digest])?;
-    }
+    let network = model::fresh(&work.net, work.seed, role, context)?;
+    network.check_crop(work.train.crop)?;
     let (samples, items) = training_list(work, context)?;
     let loading = Loading {
         seed: work.seed,

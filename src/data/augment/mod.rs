@@ -28,4 +28,4 @@ pub use address::Address;
 pub use normalize::{MEAN, STD, normalize_into};
 pub use pair::Pair;
 pub use strong::strong;
-pub use weak::weak;
+pub use weak::{only_flips, weak};

@@ -60,13 +60,7 @@ impl Head {
         let relu = Form::with(Activation::Relu);
         Ok(Self::Mlp {
             projections,
-            fuse: ConvNorm::new(
-                &mut builder,
-                ("linear_fuse", "batch_norm"),
-                all,
-                all.default_init(),
-                relu,
-            )?,
+            fuse: ConvNorm::new(&mut builder, ("linear_fuse", "batch_norm"), all, all.default_init(), relu)?,
             classifier: Conv::new(&mut builder, "classifier", Shape::point(inner, classes))?,
         })
     }

@@ -36,6 +36,7 @@ use self::dinov2::Dinov2;
 use self::memo::Memo;
 use self::segformer::Segformer;
 use super::weights::{WeightsError, WeightsFile};
+use crate::spec::model::Backbone;
 
 /// Bytes of features that are kept at most: those of some 600 crops of 321² pixels.
 const KEPT: usize = 1 << 30;
@@ -47,6 +48,17 @@ pub enum Family {
     Dinov2,
     /// [`segformer`]
     Segformer,
+}
+
+impl Family {
+    /// The family of a backbone, if it is a frozen one.
+    pub fn of(backbone: Backbone) -> Option<Self> {
+        match backbone {
+            Backbone::Dinov2 => Some(Self::Dinov2),
+            Backbone::Segformer => Some(Self::Segformer),
+            _ => None,
+        }
+    }
 }
 
 /// What a head reads: maps `(B, C, h, w)`, the finest first.
@@ -86,6 +98,14 @@ impl Frozen {
         match &self.body {
             Body::Dinov2(body) => vec![body.channels()],
             Body::Segformer(body) => body.channels().to_vec(),
+        }
+    }
+
+    /// The smallest side of an image in pixels.
+    pub fn smallest(&self) -> usize {
+        match &self.body {
+            Body::Dinov2(_) => 1,
+            Body::Segformer(body) => body.smallest(),
         }
     }
 

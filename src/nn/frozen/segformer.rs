@@ -104,6 +104,11 @@ impl Segformer {
         source.finish(stages.map(|stages| Self { channels, smallest, stages }))
     }
 
+    /// The smallest side of an image in pixels.
+    pub fn smallest(&self) -> usize {
+        self.smallest
+    }
+
     /// Channels of the four maps.
     pub fn channels(&self) -> [usize; 4] {
         self.channels
@@ -117,7 +122,7 @@ impl Segformer {
         let (_, _, height, width) = x.dims4()?;
         if height.min(width) < self.smallest {
             bail!(
-                "SegFormer reads images of at least {0}x{0} pixels, got {height}x{width}; make `train.crop` larger",
+                "SegFormer with these weights reads images of at least {0}x{0} pixels, got {height}x{width}",
                 self.smallest
             )
         }

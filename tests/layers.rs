@@ -38,7 +38,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "track",
         ],
     ),
-    ("cli", &["base", "spec", "plan", "data", "run", "screen", "store", "track", "report"]),
+    // `doctor` runs every operation on its own.
+    ("cli", &["base", "spec", "plan", "data", "nn::selftest", "run", "screen", "store", "track", "report"]),
     ("main", &[]),
     ("lib", &[]),
 ];
@@ -55,6 +56,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "train",
             "stage/mod.rs",
             "stage/model.rs",
+            "run/cuda.rs",
             "run/device.rs",
             "run/executor.rs",
             "run/golden.rs",

@@ -1,4 +1,4 @@
-//! What everything else stands on: digests, canonical JSON, addressed randomness, atomic files, the clock.
+//! What everything else stands on: digests, canonical JSON, addressed randomness, atomic files, the clock, wide loops.
 
 pub mod canon;
 pub mod clock;
@@ -6,5 +6,6 @@ pub mod digest;
 pub mod fs;
 pub mod progress;
 pub mod share;
+pub mod simd;
 pub mod stream;
 pub mod suggest;

@@ -1,9 +1,12 @@
-//! `stpp doctor`: what this machine and this program are, and whether training gives the bits it should.
+//! `stpp doctor`: what this machine and this program are, whether every operation computes what it should here, and
+//! whether training gives the bits it should.
 
 use super::args::DoctorArgs;
 use super::failure::{Failure, FailureKind};
 use super::{output, target};
+use crate::nn::selftest::{BOUND, Finding, selftest};
 use crate::plan::Kind;
+use crate::run::device::Chosen;
 use crate::run::{executor, golden, numerics};
 use crate::spec::experiment::RunOn;
 use crate::store::{Store, layout};
@@ -11,7 +14,6 @@ use crate::store::{Store, layout};
 /// Runs the command.
 pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
     let chosen = target::machine(&args.device, &RunOn::default())?;
-    let line = |name: &str, value: &str| output::result(&format!("{name:<14} {value}"));
     line("program", executor::CODE);
     line(
         "features",
@@ -31,6 +33,44 @@ pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
     line("stages", &versions.join(", "));
     let store = Store::open(&args.store.store)?;
     line("store", &format!("{} ({}, writable)", store.root().display(), layout::FORMAT));
+    operations(&chosen)?;
+    bits(&chosen)
+}
+
+/// Runs every operation on the device and compares it with double precision on the CPU.
+fn operations(chosen: &Chosen) -> Result<(), Failure> {
+    let findings = selftest(&chosen.device);
+    let error = |error: f64| format!("{error:.1e}");
+    let rows = findings.iter().map(|finding| {
+        let gradients = finding.gradients.map_or_else(|| "-".to_owned(), error);
+        let verdict = if finding.problems.is_empty() { "ok" } else { "wrong" };
+        [
+            finding.op.to_owned(),
+            finding.cases.to_string(),
+            error(finding.values),
+            gradients,
+            verdict.to_owned(),
+        ]
+    });
+    let table = output::columns(["operation", "cases", "values", "gradients", ""], rows);
+    output::result(&format!(
+        "\nlargest errors on {}, relative to the largest value, against double precision (bound {BOUND:.0e})\n{table}\n",
+        chosen.name
+    ));
+    let named = |f: &Finding| f.problems.iter().map(|p| format!("\n  {}: {p}", f.op)).collect::<String>();
+    let problems: String = findings.iter().map(named).collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        FailureKind::Damage,
+        format!("{} does not compute what it should:{problems}", chosen.name),
+    )
+    .hint("don't train on this device; report the lines above with its name and driver"))
+}
+
+/// Trains a little on the device and compares the trace with the known one.
+fn bits(chosen: &Chosen) -> Result<(), Failure> {
     let golden = golden::golden(&chosen.device).map_err(|error| Failure::of(FailureKind::Stage, &error))?;
     let found = golden.found.short();
     match golden.expected {
@@ -51,4 +91,8 @@ pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+fn line(name: &str, value: &str) {
+    output::result(&format!("{name:<14} {value}"));
 }

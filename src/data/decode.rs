@@ -229,6 +229,7 @@ fn jpeg_rgb(bytes: &[u8], name: &str) -> Result<Rgb, DecodeError> {
 
 /// Whether the JPEG's own end marker is there; that of a thumbnail in its header does not count.
 fn has_end_of_image(bytes: &[u8]) -> bool {
+    let next = |from: usize| bytes[from..].iter().position(|&byte| byte == 0xff);
     let mut at = 2;
     while let Some(&[first, marker]) = bytes.get(at..at + 2) {
         at += match (first, marker) {
@@ -240,7 +241,11 @@ fn has_end_of_image(bytes: &[u8]) -> bool {
                 Some(length) => 2 + usize::from(length[0]) * 256 + usize::from(length[1]),
                 None => return false,
             },
-            _ => 1,
+            // Nearly all of the file.
+            _ => match next(at + 1) {
+                Some(skipped) => 1 + skipped,
+                None => return false,
+            },
         };
     }
     false

@@ -15,6 +15,7 @@ use super::image::{Mask, Rgb};
 use super::sampler::{TrainItem, epoch_of, epoch_order};
 use crate::spec::augment::{Strong, Weak};
 use crate::spec::length::steps_per_epoch;
+use crate::spec::normalisation::Normalisation;
 
 /// Where the pixels come from.
 pub trait Samples: Send + Sync {
@@ -103,6 +104,8 @@ pub struct Loading {
     pub weak: Weak,
     /// For the items that ask for it.
     pub strong: Strong,
+    /// What the network is made for.
+    pub normalisation: Normalisation,
     /// The first step wanted, from 1.
     pub first_step: u64,
     /// The last step of the training.
@@ -296,7 +299,7 @@ impl Producer {
         if item.strong {
             pair = strong(pair, &loading.strong, &at);
         }
-        normalize_into(&pair.image, image_out);
+        normalize_into(&pair.image, &loading.normalisation, image_out);
         mask_out.copy_from_slice(&pair.mask.data);
         Ok(())
     }
@@ -313,7 +316,7 @@ mod tests {
     #[derive(Default)]
     struct Colours {
         read: AtomicUsize,
-        fails_at: Option<&'static str>,
+        fails_at: Vec<String>,
         panics: bool,
     }
 
@@ -321,7 +324,7 @@ mod tests {
         fn sample(&self, id: &str) -> Result<(Arc<Rgb>, Arc<Mask>), SampleError> {
             self.read.fetch_add(1, Ordering::SeqCst);
             assert!(!self.panics, "the disk is on fire");
-            if self.fails_at == Some(id) {
+            if self.fails_at.iter().any(|fails| fails == id) {
                 return Err(SampleError { id: id.into(), source: "no such file".into() });
             }
             let number: u8 = id.parse().unwrap();
@@ -352,6 +355,7 @@ mod tests {
             drop_last: false,
             weak,
             strong,
+            normalisation: Normalisation::IMAGENET,
             first_step: 1,
             total_steps: 11,
             prefetch: 0,
@@ -378,7 +382,7 @@ mod tests {
     fn prefetch_and_threads_change_nothing() {
         let expected = all(loading());
         for prefetch in [0, 1, 4] {
-            for threads in [1, 3] {
+            for threads in [1, 2, 4] {
                 let got = all(Loading { prefetch, pool: with_threads(threads), ..loading() });
                 assert!(got == expected, "prefetch {prefetch}, {threads} threads");
             }
@@ -460,12 +464,28 @@ mod tests {
     #[test]
     fn an_error_names_the_image_and_ends_the_batches() {
         for prefetch in [0, 2] {
-            let samples = Arc::new(Colours { fails_at: Some("3"), ..Colours::default() });
+            let samples = Arc::new(Colours { fails_at: vec!["3".into()], ..Colours::default() });
             let got: Vec<_> = batches(items(0..9), samples, Loading { prefetch, ..loading() }).collect();
             assert!(got.len() <= 5 && got[..got.len() - 1].iter().all(Result::is_ok));
             let error = got.last().unwrap().as_ref().unwrap_err();
             assert_eq!(error.to_string(), "read the training image `3`");
             assert_eq!(std::error::Error::source(error).unwrap().to_string(), "no such file");
+        }
+    }
+
+    #[test]
+    fn of_several_errors_in_a_batch_the_first_images_is_reported() {
+        // The mask of a picture is its id everywhere, so the first batch tells the order.
+        let first = batches(items(0..9), Arc::new(Colours::default()), loading()).next().unwrap().unwrap();
+        let ids: Vec<String> =
+            first.masks.chunks(144).map(|mask| mask.iter().min().unwrap().to_string()).collect();
+        assert_ne!(ids[1], ids[3]);
+        for _ in 0..20 {
+            let samples =
+                Arc::new(Colours { fails_at: vec![ids[3].clone(), ids[1].clone()], ..Colours::default() });
+            let loading = Loading { prefetch: 2, pool: with_threads(4), ..loading() };
+            let error = batches(items(0..9), samples, loading).next().unwrap().unwrap_err();
+            assert_eq!(error.to_string(), format!("read the training image `{}`", ids[1]));
         }
     }
 

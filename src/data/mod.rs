@@ -17,7 +17,7 @@
 //! | opening, loading, checking pixels | `open`, [`dataset`], [`pixels`], [`shrink`] |
 //! | what can be wrong, and `stpp data check` | [`problem`], [`check`] |
 //! | files to pixels and back | [`decode`], [`image`] |
-//! | pixels to batches | [`augment`], [`sampler`], [`loader`] |
+//! | pixels to batches | [`reader`], [`remember`], [`augment`], [`sampler`], [`loader`] |
 
 pub mod augment;
 pub mod check;
@@ -34,6 +34,7 @@ mod open;
 pub mod pixels;
 pub mod problem;
 pub mod reader;
+pub mod remember;
 pub mod sampler;
 pub mod shrink;
 pub mod split;

@@ -115,6 +115,25 @@ impl PixelStatistics {
         Self { mask: Mask::new(width, height, mask), confidence, entropy }
     }
 
+    /// The statistics of an image from those of its strips, top to bottom.
+    ///
+    /// # Panics
+    /// When the strips differ in width.
+    pub fn join(strips: impl IntoIterator<Item = Self>) -> Self {
+        let mut strips = strips.into_iter();
+        let empty =
+            || Self { mask: Mask::new(0, 0, Vec::new()), confidence: Vec::new(), entropy: Vec::new() };
+        let mut whole = strips.next().unwrap_or_else(empty);
+        for strip in strips {
+            assert_eq!(strip.mask.width, whole.mask.width, "strips of one image");
+            whole.mask.height += strip.mask.height;
+            whole.mask.data.extend(strip.mask.data);
+            whole.confidence.extend(strip.confidence);
+            whole.entropy.extend(strip.entropy);
+        }
+        whole
+    }
+
     /// The mean confidence, in [1/C, 1].
     pub fn mean_confidence(&self) -> f64 {
         mean(&self.confidence)

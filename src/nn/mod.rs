@@ -11,6 +11,7 @@
 //! | [`weights`] | a network's state as safetensors bytes; pretrained weights read from files |
 //! | [`network`] | all of it together: [`network::Network`] |
 //! | [`heap`] | memory that is kept from step to step |
+//! | [`selftest`] | every operation on a device, against double precision |
 //! | [`threads`] | whose threads compute, and what a program should do about it |
 //!
 //! **Numbers.** f32, `(B, C, H, W)`, contiguous. On a CPU the bits of every result depend on the inputs and
@@ -24,6 +25,7 @@ pub mod layer;
 pub mod network;
 pub mod ops;
 pub mod params;
+pub mod selftest;
 pub mod tape;
 pub mod threads;
 pub mod weights;

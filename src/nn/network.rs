@@ -14,6 +14,7 @@ use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
 use crate::spec::model;
 use crate::spec::model::Model;
+use crate::spec::normalisation::Normalisation;
 
 pub use super::ops::dropout::DropoutAt;
 
@@ -72,6 +73,7 @@ pub enum NetworkError {
 pub struct Network {
     body: Body,
     parameters: Parameters,
+    normalisation: Normalisation,
 }
 
 enum Body {
@@ -111,7 +113,7 @@ impl Network {
             Ok(Body::Whole(backbone, head))
         };
         let body = build().map_err(NetworkError::Device)?;
-        Ok(Self { body, parameters })
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
     }
 
     /// A head with the initial values that belong to `seed` and `role`, on frozen features.
@@ -137,7 +139,7 @@ impl Network {
             _ => frozen::head::Head::mlp(&mut builder, &channels, scaled(DECODED, model.width), classes),
         };
         let body = Body::Top(features, head.map_err(NetworkError::Device)?);
-        Ok(Self { body, parameters })
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
     }
 
     /// Checks that crops of this side are large enough to learn from.
@@ -184,19 +186,41 @@ impl Network {
         self.run(&x.detach(), &[], Pass::Infer(&Tape::silent(x.device())))
     }
 
+    /// The same logits before they are resized to the image, as small as the head leaves them.
+    ///
+    /// # Errors
+    /// When `x` has another shape.
+    pub fn forward_small(&self, x: &Tensor) -> Result<Tensor> {
+        self.small(&x.detach(), &[], Pass::Infer(&Tape::silent(x.device())))
+    }
+
     fn run(&self, x: &Tensor, again: &[bool], pass: Pass<'_>) -> Result<Tensor> {
+        let logits = self.small(x, again, pass)?;
+        bilinear(pass.tape(), &logits, x.dim(2)?, x.dim(3)?, self.corners())
+    }
+
+    fn small(&self, x: &Tensor, again: &[bool], pass: Pass<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         if channels != 3 || batch * height * width == 0 {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
-        let (logits, corners) = match &self.body {
-            Body::Whole(backbone, head) => {
-                (head.forward(backbone.forward(x, pass)?, pass)?, Corners::Aligned)
-            }
-            // Patches cover their image from edge to edge.
-            Body::Top(frozen, head) => (head.forward(&frozen.features(x, again)?, pass)?, Corners::Free),
-        };
-        bilinear(pass.tape(), &logits, height, width, corners)
+        match &self.body {
+            Body::Whole(backbone, head) => head.forward(backbone.forward(x, pass)?, pass),
+            Body::Top(frozen, head) => head.forward(&frozen.features(x, again)?, pass),
+        }
+    }
+
+    /// How small logits are resized to the image: frozen features cover it from edge to edge.
+    pub fn corners(&self) -> Corners {
+        match &self.body {
+            Body::Whole(..) => Corners::Aligned,
+            Body::Top(..) => Corners::Free,
+        }
+    }
+
+    /// How the images that it is given are normalised.
+    pub fn normalisation(&self) -> Normalisation {
+        self.normalisation
     }
 
     /// The trainable parameters, sorted by name, and whether each is the head's: those learn faster

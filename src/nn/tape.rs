@@ -67,6 +67,11 @@ impl Tape {
         Self { kernels: device.is_cpu(), record: None }
     }
 
+    /// A tape with which even a CPU computes by tensor operations, of any type of number: what kernels are compared with.
+    pub fn of_tensor_operations() -> Self {
+        Self { kernels: false, record: None }
+    }
+
     /// Whether operations are to run CPU kernels, and not tensor operations.
     pub fn runs_kernels(&self) -> bool {
         self.kernels

@@ -413,6 +413,7 @@ impl Recipe<'_> {
                 subset: subset.to_owned(),
                 images,
                 classes: self.bound.classes,
+                windows: self.experiment.evaluate.windows,
             });
             let key = self.stage(Kind::Evaluate, Some(model.role), work, vec![prepare, model.key], [], cost);
             match subset {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bound::Ids;
 use crate::base::digest::Digest;
 use crate::spec::augment::Augment;
+use crate::spec::evaluate::Windows;
 use crate::spec::method::{ImageCriterion, ImageSelect, PixelSelect, Tta};
 use crate::spec::model::{Backbone, Head};
 use crate::spec::train::Train;
@@ -166,7 +167,7 @@ pub struct PixelSelecting {
     pub classes: usize,
 }
 
-/// Measures a model on whole images, one scale. Inputs: prepare, model.
+/// Measures a model at one scale. Inputs: prepare, model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluating {
     /// Which state of the model.
@@ -177,6 +178,9 @@ pub struct Evaluating {
     pub images: Ids,
     /// Classes C.
     pub classes: usize,
+    /// Windows, or whole images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows: Option<Windows>,
 }
 
 impl ImageSelecting {

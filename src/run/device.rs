@@ -2,6 +2,9 @@
 
 use candle_core::Device;
 
+#[cfg(feature = "cuda")]
+use super::cuda::open;
+
 /// A device that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
@@ -10,7 +13,7 @@ pub enum DeviceError {
     Unknown(String),
     /// This binary was built without CUDA.
     #[error(
-        "use {0}: this stpp was built without CUDA; build one with `cargo build --release --features cuda`, \
+        "use {0}: this stpp was built without CUDA; build one with `cargo build --release --features cuda,cudnn`, \
          or use --device cpu"
     )]
     NotBuilt(String),
@@ -19,7 +22,7 @@ pub enum DeviceError {
     NotThere {
         /// What was asked for.
         name: String,
-        /// The driver's word.
+        /// What is missing.
         reason: String,
     },
 }
@@ -41,13 +44,10 @@ pub struct Chosen {
 /// [`DeviceError`] for a name that is none, and for a GPU that is not there.
 pub fn choose(name: &str) -> Result<Chosen, DeviceError> {
     let cpu = |reason: Option<String>| Chosen { device: Device::Cpu, name: "cpu".to_owned(), reason };
+    let gpu = |device, name: &str| Chosen { device, name: name.to_owned(), reason: None };
     match name {
         "cpu" => Ok(cpu(None)),
-        "auto" if !cfg!(feature = "cuda") => Ok(cpu(Some("built without CUDA".to_owned()))),
-        "auto" => Ok(match Device::new_cuda(0) {
-            Ok(device) => Chosen { device, name: "cuda:0".to_owned(), reason: None },
-            Err(error) => cpu(Some(format!("no CUDA device: {error}"))),
-        }),
+        "auto" => Ok(open(0).map_or_else(|reason| cpu(Some(reason)), |device| gpu(device, "cuda:0"))),
         _ => {
             let ordinal = name
                 .strip_prefix("cuda:")
@@ -56,13 +56,17 @@ pub fn choose(name: &str) -> Result<Chosen, DeviceError> {
             if !cfg!(feature = "cuda") {
                 return Err(DeviceError::NotBuilt(name.to_owned()));
             }
-            let device = Device::new_cuda(ordinal).map_err(|error| DeviceError::NotThere {
-                name: name.to_owned(),
-                reason: error.to_string(),
-            })?;
-            Ok(Chosen { device, name: name.to_owned(), reason: None })
+            let device =
+                open(ordinal).map_err(|reason| DeviceError::NotThere { name: name.to_owned(), reason })?;
+            Ok(gpu(device, name))
         }
     }
+}
+
+/// Opens a GPU, or says why there is none.
+#[cfg(not(feature = "cuda"))]
+fn open(_: usize) -> Result<Device, String> {
+    Err("built without CUDA".to_owned())
 }
 
 #[cfg(test)]

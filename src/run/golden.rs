@@ -89,6 +89,7 @@ pub fn golden(device: &Device) -> Result<Golden, GoldenError> {
         drop_last: train.drop_last,
         weak: augment.weak,
         strong: augment.strong,
+        normalisation: model.backbone.normalisation(),
         first_step: 1,
         total_steps: STEPS,
         prefetch: 0,

@@ -5,6 +5,8 @@
 //! that may change bits, [`signal`] listens for Ctrl-C.
 
 pub mod bind;
+#[cfg(feature = "cuda")]
+mod cuda;
 pub mod device;
 pub mod event;
 pub mod executor;

@@ -5,16 +5,21 @@ use candle_core::Device;
 /// Raised whenever an operation on the training path rounds differently (guarded by the golden trace of `doctor`).
 pub const ENGINE_VERSION: u32 = 1;
 
-/// The numerics class of a device of this machine: backend, architecture, SIMD level, type, engine version.
+/// The numerics class of a device of this machine: backend, what of the hardware chooses kernels, type, engine version.
 ///
-/// Never thread count, host, path or date. `cpu-x86_64-avx2+fma-f32-engine1`.
+/// Of a CPU that is its architecture and SIMD level, `cpu-x86_64-avx2+fma-f32-engine1`; of an NVIDIA card its compute
+/// capability, the number of its multiprocessors and the versions of NVIDIA's libraries,
+/// `cuda-sm80x108-cublas13.1.0-f32-engine1`. Never thread count, host, path or date.
 pub fn class(device: &Device) -> String {
-    let backend = match device {
-        Device::Cpu => "cpu",
-        Device::Cuda(_) => "cuda",
-        Device::Metal(_) => "metal",
+    let hardware = match device {
+        Device::Cpu => format!("cpu-{}-{}", std::env::consts::ARCH, simd()),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(card) => format!("cuda-{}", super::cuda::class(card)),
+        #[cfg(not(feature = "cuda"))]
+        Device::Cuda(_) => "cuda".to_owned(),
+        Device::Metal(_) => "metal".to_owned(),
     };
-    format!("{backend}-{}-{}-f32-engine{ENGINE_VERSION}", std::env::consts::ARCH, simd())
+    format!("{hardware}-f32-engine{ENGINE_VERSION}")
 }
 
 /// The SIMD level that the matrix kernels choose on this machine.

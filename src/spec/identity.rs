@@ -65,6 +65,9 @@ pub fn identity(experiment: &Experiment) -> Value {
     put("weak", json!(experiment.augment.weak));
     put("strong", strong(experiment));
     put("evaluate", json!(headline(experiment)));
+    if let Some(windows) = experiment.evaluate.windows {
+        put("windows", json!(windows));
+    }
     put("method", method(experiment));
     if experiment.method.retrainings > 0 {
         put("retrain", json!(experiment.retrain));

@@ -15,7 +15,7 @@
 //!                                     identity ─┴▶ spec id: what can change a result, and nothing else
 //! ```
 //!
-//! - The vocabulary: [`experiment`], [`data`], [`model`], [`train`], [`augment`], [`method`], [`evaluate`],
+//! - The vocabulary: [`experiment`], [`data`], [`model`] (and [`normalisation`]), [`train`], [`augment`], [`method`], [`evaluate`],
 //!   [`ablation`]. Plain data, one file per table.
 //! - Texts and places: [`source`], [`tree`], [`diagnostic`].
 //! - Layers: `compose` (extends, `--set`), `merge`, `shorthand` (`method.name`, `data.preset`; [`preset`]).
@@ -40,6 +40,7 @@ mod location;
 mod merge;
 pub mod method;
 pub mod model;
+pub mod normalisation;
 pub mod preset;
 mod print;
 mod read;

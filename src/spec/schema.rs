@@ -35,6 +35,8 @@ pub const KEYS: &[&str] = &[
     "description",
     "evaluate.on",
     "evaluate.points",
+    "evaluate.stride",
+    "evaluate.window",
     "extends",
     "factors",
     "method.checkpoints",

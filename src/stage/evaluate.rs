@@ -4,7 +4,7 @@ use super::{Context, Left, StageError, keep, model};
 use crate::base::progress::Progress;
 use crate::metric::confusion::Confusion;
 use crate::plan::work::Evaluating;
-use crate::train::evaluate::evaluate;
+use crate::train::evaluate::{Evaluation, evaluate};
 
 /// Input 1: the model.
 const MODEL: usize = 1;
@@ -19,7 +19,8 @@ pub(super) fn run(
     let network = model::load(context, MODEL, work.step)?;
     let ids = work.images.list();
     let pixels = &**context.pixels();
-    let confusions = evaluate(&network, ids, pixels, work.classes, context.device, progress)?;
+    let evaluation = Evaluation { ids, pixels, classes: work.classes, windows: work.windows };
+    let confusions = evaluate(&network, evaluation, context.device, progress)?;
     let mut total = Confusion::new(work.classes);
     confusions.iter().for_each(|confusion| total.merge(confusion));
     let images: Vec<(&String, &Confusion)> = ids.iter().zip(&confusions).collect();

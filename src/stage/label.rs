@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Left, StageError, keep, model};
+use super::{Context, Left, StageError, keep, model, statistics};
 use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::base::progress::Progress;
@@ -18,7 +18,7 @@ use crate::plan::graph::Want;
 use crate::plan::work::{Labelling, Part};
 use crate::store::pack::{Pack, PackWriter};
 use crate::train::evaluate::{InferenceError, for_each_image};
-use crate::train::predict::predict_tta;
+use crate::train::predict::{Looking, Prediction};
 
 /// Input 1: the model. Input 2: the image selection, where only a part is labelled.
 const MODEL: usize = 1;
@@ -69,16 +69,15 @@ pub(super) fn run(
     let labeller = canon::digest("stpp labeller v1", &(context.inputs[0].key, weights, &work.tta));
     let known = known(context, labeller)?;
 
-    let labels = for_each_image(&ids, progress, |id| {
-        let pixels = context.pixels();
+    let labels = for_each_image(&ids, &**context.pixels(), progress, |id| {
         if let Some(label) = reuse(&known, id, want_confidence, want_entropy) {
             return finish(label, id, context, work.classes);
         }
-        let image = pixels.image(id)?;
-        let p = predict_tta(&network, &image, &work.tta, context.device)
+        let image = context.pixels().image(id)?;
+        let prediction = Prediction::of(&network, &image, Looking::Augmented(&work.tta), context.device)
             .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })?;
-        let statistics = PixelStatistics::of(&p.data, p.classes, p.height, p.width);
-        let record = LabelRecord::new(id, statistics, p.classes);
+        let statistics = PixelStatistics::join(prediction.strips(statistics::of));
+        let record = LabelRecord::new(id, statistics, work.classes);
         let plane = |values: Option<Vec<u16>>, wanted: bool| {
             values.filter(|_| wanted).map(|v| v.iter().flat_map(|q| q.to_le_bytes()).collect())
         };

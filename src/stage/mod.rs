@@ -12,6 +12,7 @@ pub mod prepare;
 pub mod samples;
 pub mod score;
 pub mod select;
+mod statistics;
 pub mod train;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,13 +1,13 @@
 //! The pixels of prepared data: from the pack that `prepare` left, or from the files it checked.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::StageError;
 use crate::data::dataset::Dataset;
 use crate::data::decode::{decode_mask, decode_rgb};
 use crate::data::image::{Mask, Rgb};
 use crate::data::reader::{PixelError, Pixels};
+use crate::data::remember::Memory;
 use crate::store::pack::Pack;
 use crate::store::{Record, Store};
 
@@ -21,7 +21,7 @@ type Decoded = (Arc<Rgb>, Option<Arc<Mask>>);
 pub struct PreparedPixels {
     dataset: Arc<Dataset>,
     pack: Option<Pack>,
-    decoded: Mutex<(BTreeMap<String, Decoded>, usize)>,
+    decoded: Memory<Decoded>,
 }
 
 impl PreparedPixels {
@@ -41,25 +41,13 @@ impl PreparedPixels {
                 Some(pack)
             }
         };
-        Ok(Arc::new(Self { dataset: Arc::clone(dataset), pack, decoded: Mutex::default() }))
+        Ok(Arc::new(Self { dataset: Arc::clone(dataset), pack, decoded: Memory::new(MEMORY) }))
     }
 
     fn load(&self, id: &str) -> Result<Decoded, PixelError> {
-        if let Some(found) = self.memory().0.get(id) {
-            return Ok(found.clone());
-        }
-        let loaded = self.decode(id)?;
-        let bytes = loaded.0.data.len() + loaded.1.as_ref().map_or(0, |mask| mask.data.len());
-        let mut memory = self.memory();
-        if memory.1 + bytes <= MEMORY && !memory.0.contains_key(id) {
-            memory.1 += bytes;
-            memory.0.insert(id.to_owned(), loaded.clone());
-        }
-        Ok(loaded)
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, (BTreeMap<String, Decoded>, usize)> {
-        self.decoded.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        let bytes =
+            |(image, mask): &Decoded| image.data.len() + mask.as_ref().map_or(0, |mask| mask.data.len());
+        self.decoded.get(id, || self.decode(id), bytes)
     }
 
     fn decode(&self, id: &str) -> Result<Decoded, PixelError> {

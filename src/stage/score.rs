@@ -1,12 +1,12 @@
 //! `score`: one single-scale pass of the teacher's checkpoints over the unlabeled images.
 
-use super::{Context, Left, StageError, keep, model};
+use super::{Context, Left, StageError, keep, model, statistics};
 use crate::base::progress::Progress;
 use crate::data::reader::Pixels;
 use crate::method::record::{ImageRecord, PixelStatistics};
 use crate::plan::work::Scoring;
 use crate::train::evaluate::{InferenceError, for_each_image};
-use crate::train::predict::predict;
+use crate::train::predict::{Looking, Prediction};
 
 /// Input 1: the teacher.
 const TEACHER: usize = 1;
@@ -25,15 +25,15 @@ pub(super) fn run(
     let pixels = context.pixels();
     let classes = work.classes;
     let ids = work.images.list();
-    let records = for_each_image(ids, progress, |id| {
+    let records = for_each_image(ids, &**pixels, progress, |id| {
         let image = pixels.image(id)?;
         let truth = pixels.truth(id)?;
         let mut masks = Vec::with_capacity(networks.len());
         let mut last = None;
         for network in &networks {
-            let p = predict(network, &image, context.device)
+            let prediction = Prediction::of(network, &image, Looking::Whole, context.device)
                 .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })?;
-            let statistics = PixelStatistics::of(&p.data, p.classes, p.height, p.width);
+            let statistics = PixelStatistics::join(prediction.strips(statistics::of));
             masks.push(statistics.mask.clone());
             last = Some(statistics);
         }

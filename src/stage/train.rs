@@ -16,7 +16,7 @@ use crate::plan::work::{Training, Unlabeled};
 use crate::spec::augment::StrongOn;
 use crate::store::Artifact;
 use crate::store::pack::Pack;
-use crate::train::evaluate::evaluate;
+use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::fit::{AfterStep, Fit, fit};
 
 /// Batches that are made ahead of the step that needs them.
@@ -42,6 +42,7 @@ pub(super) fn run(
         drop_last: work.train.drop_last,
         weak: work.augment.weak.clone(),
         strong: work.augment.strong.clone(),
+        normalisation: work.net.backbone.normalisation(),
         first_step: 1,
         total_steps: work.steps,
         prefetch: PREFETCH,
@@ -102,7 +103,7 @@ fn training_list(
             }
         }
     }
-    Ok((TrainingSamples { pixels: Arc::clone(context.pixels()), labeled, pseudo }, items))
+    Ok((TrainingSamples::new(Arc::clone(context.pixels()), labeled, pseudo), items))
 }
 
 /// Keeps checkpoints and looks at validation images, after the steps that someone wants.
@@ -131,8 +132,8 @@ impl AfterStep for Looks<'_> {
         if self.context.wants.contains(&validation) {
             let mut silent = Silent(progress);
             let pixels = &**self.context.pixels();
-            let confusions =
-                evaluate(network, self.val, pixels, self.classes, self.context.device, &mut silent)?;
+            let evaluation = Evaluation { ids: self.val, pixels, classes: self.classes, windows: None };
+            let confusions = evaluate(network, evaluation, self.context.device, &mut silent)?;
             let mut total = Confusion::new(self.classes);
             confusions.iter().for_each(|confusion| total.merge(confusion));
             let miou = total.miou().ok_or(StageError::NothingCounts { subset: Subset::Val.to_string() })?;

@@ -3,14 +3,18 @@
 use candle_core::Device;
 use rayon::prelude::*;
 
-use super::predict::{Probabilities, predict};
+use super::predict::{Looking, Prediction};
 use crate::base::progress::{Interrupted, Progress};
 use crate::data::reader::{PixelError, Pixels};
 use crate::metric::confusion::Confusion;
 use crate::nn::network::Network;
+use crate::spec::evaluate::Windows;
 
 /// Images between two looks at the stop button.
 const CHUNK: usize = 16;
+
+/// Pixels beyond which images are looked at one by one.
+const LARGE: usize = 1 << 19;
 
 /// Why an inference pass ended early.
 #[derive(Debug, thiserror::Error)]
@@ -37,15 +41,23 @@ pub enum InferenceError {
 
 /// Applies `each` to every image, several at a time, and returns the results in the order of the ids.
 ///
+/// Large images, by the first one's size, go one at a time: each of them keeps all threads busy, and several at once
+/// would need several times the memory.
+///
 /// # Errors
 /// The error of the first image, in that order, that has one.
 pub fn for_each_image<T: Send>(
     ids: &[String],
+    pixels: &dyn Pixels,
     progress: &mut dyn Progress,
     each: impl Fn(&str) -> Result<T, InferenceError> + Sync,
 ) -> Result<Vec<T>, InferenceError> {
+    let Some(first) = ids.first() else { return Ok(Vec::new()) };
+    let first = pixels.image(first)?;
+    let at_once = if first.width * first.height > LARGE { 1 } else { CHUNK };
+    drop(first);
     let mut results = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(CHUNK) {
+    for chunk in ids.chunks(at_once) {
         if progress.stop_requested() {
             return Err(Interrupted.into());
         }
@@ -58,23 +70,17 @@ pub fn for_each_image<T: Send>(
     Ok(results)
 }
 
-/// The class of the largest probability of every pixel; of equal ones the first.
-pub fn argmax(probabilities: &Probabilities) -> Vec<u8> {
-    let pixels = probabilities.height * probabilities.width;
-    let (mut best, rest) = {
-        let (first, rest) = probabilities.data.split_at(pixels);
-        (first.to_vec(), rest)
-    };
-    let mut classes = vec![0u8; pixels];
-    for (class, plane) in rest.chunks_exact(pixels).enumerate() {
-        for ((best, class_of), &value) in best.iter_mut().zip(&mut classes).zip(plane) {
-            if value > *best {
-                *best = value;
-                *class_of = class as u8 + 1;
-            }
-        }
-    }
-    classes
+/// What an evaluation looks at, and how.
+#[derive(Clone, Copy)]
+pub struct Evaluation<'a> {
+    /// The images.
+    pub ids: &'a [String],
+    /// Where they and their masks are.
+    pub pixels: &'a dyn Pixels,
+    /// Classes C.
+    pub classes: usize,
+    /// Windows, or the whole image at once.
+    pub windows: Option<Windows>,
 }
 
 /// The confusion matrix of every image, in the order of the ids.
@@ -83,19 +89,19 @@ pub fn argmax(probabilities: &Probabilities) -> Vec<u8> {
 /// [`InferenceError`]; also for an image without a mask.
 pub fn evaluate(
     network: &Network,
-    ids: &[String],
-    pixels: &dyn Pixels,
-    classes: usize,
+    evaluation: Evaluation<'_>,
     device: &Device,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Confusion>, InferenceError> {
-    for_each_image(ids, progress, |id| {
+    let Evaluation { ids, pixels, classes, windows } = evaluation;
+    let looking = windows.map_or(Looking::Whole, Looking::Windows);
+    for_each_image(ids, pixels, progress, |id| {
         let image = pixels.image(id)?;
         let truth = pixels.truth(id)?.ok_or_else(|| InferenceError::NoMask(id.to_owned()))?;
-        let probabilities = predict(network, &image, device)
+        let prediction = Prediction::of(network, &image, looking, device)
             .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })?;
         let mut confusion = Confusion::new(classes);
-        confusion.add(&truth.data, &argmax(&probabilities));
+        confusion.add(&truth.data, &prediction.classes());
         Ok(confusion)
     })
 }

@@ -129,7 +129,12 @@ where
     Ok(trace.digest())
 }
 
-fn one_step(
+/// One optimiser step: forward, mean cross entropy, backward, SGD at the backbone's learning rate `lr`. Returns the
+/// loss; where that is no finite number the network stays as it was, but for its running statistics.
+///
+/// # Errors
+/// When the device reports one, or `batch` and `fit` disagree about the size of images.
+pub fn one_step(
     network: &Network,
     sgd: &mut Sgd,
     batch: &Batch,

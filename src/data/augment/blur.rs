@@ -1,6 +1,7 @@
 //! Gaussian blur as Pillow computes it: three box filters of fractional width along each axis, in fixed point
 //! (`libImaging/BoxBlur.c`; the widths after Gwosdek et al., SSVM 2011, equations 7, 11 and 14).
 
+use crate::base::simd::wide;
 use crate::base::stream::Stream;
 use crate::data::image::Rgb;
 use crate::spec::augment::Blur;
@@ -21,14 +22,13 @@ pub fn gaussian_blur(image: &mut Rgb, radius: f32) {
         return;
     }
     let filter = BoxFilter::for_gaussian(radius);
-    let (width, height) = (image.width, image.height);
-    let mut spare = vec![0; image.data.len()];
-
-    // Columns of the transposed image are rows; a pass adds whole lines up, which is what CPUs are good at.
-    transpose(&image.data, &mut spare, width);
-    filter.along_columns(&mut spare, &mut image.data, height * 3);
-    transpose(&spare, &mut image.data, height);
-    filter.along_columns(&mut image.data, &mut spare, width * 3);
+    wide(
+        #[inline(always)]
+        || {
+            filter.along_rows(image);
+            filter.along_columns(image);
+        },
+    );
 }
 
 /// `2 · reach + 1` pixels of full weight and one of partial weight at either end, in 2⁻²⁴.
@@ -55,16 +55,56 @@ impl BoxFilter {
         Self { reach, inner, outer }
     }
 
-    /// Three passes over lines of `line` bytes, along the columns; `spare` is overwritten.
-    fn along_columns(&self, data: &mut Vec<u8>, spare: &mut Vec<u8>, line: usize) {
+    /// Three passes along each row.
+    #[inline(always)]
+    fn along_rows(&self, image: &mut Rgb) {
+        // A row between as many copies of its ends as a pass looks at.
+        let line = image.width * 3;
+        let margin = 3 * (self.reach + 1);
+        let [mut row, mut spare] = [(); 2].map(|()| vec![0; line + 2 * margin]);
         let mut sums = vec![0; line];
-        for _ in 0..PASSES {
-            self.pass(data, spare, &mut sums);
-            std::mem::swap(data, spare);
+        for place in image.data.chunks_exact_mut(line) {
+            row[margin..][..line].copy_from_slice(place);
+            for _ in 0..PASSES {
+                for at in (0..margin).step_by(3) {
+                    row.copy_within(margin..margin + 3, at);
+                    row.copy_within(margin + line - 3..margin + line, margin + line + at);
+                }
+                self.pass_along(&row, &mut spare[margin..][..line], &mut sums);
+                std::mem::swap(&mut row, &mut spare);
+            }
+            place.copy_from_slice(&row[margin..][..line]);
         }
     }
 
-    fn pass(&self, from: &[u8], to: &mut [u8], sums: &mut [u32]) {
+    /// Three passes along the columns.
+    #[inline(always)]
+    fn along_columns(&self, image: &mut Rgb) {
+        let mut spare = vec![0; image.data.len()];
+        let mut sums = vec![0; image.width * 3];
+        for _ in 0..PASSES {
+            self.pass_down(&image.data, &mut spare, &mut sums);
+            std::mem::swap(&mut image.data, &mut spare);
+        }
+    }
+
+    /// One pass along a row that has margins, which those of `to` and `sums` have not.
+    #[inline(always)]
+    fn pass_along(&self, from: &[u8], to: &mut [u8], sums: &mut [u32]) {
+        let shifted = |pixels: usize| &from[3 * pixels..][..to.len()];
+        sums.fill(0);
+        for pixels in 1..2 * self.reach + 2 {
+            for (sum, &value) in sums.iter_mut().zip(shifted(pixels)) {
+                *sum += u32::from(value);
+            }
+        }
+        let (before, after) = (shifted(0), shifted(2 * self.reach + 2));
+        self.weigh(sums, before, after, to);
+    }
+
+    /// One pass down the columns, a whole line at a time.
+    #[inline(always)]
+    fn pass_down(&self, from: &[u8], to: &mut [u8], sums: &mut [u32]) {
         let line = sums.len();
         let last = from.len() / line - 1;
         let at = |y: usize| &from[y.min(last) * line..][..line];
@@ -81,30 +121,19 @@ impl BoxFilter {
         for (y, out) in to.chunks_exact_mut(line).enumerate() {
             let leaving = at(y.saturating_sub(self.reach + 1));
             let entering = at(y + self.reach);
-            let next = at(y + self.reach + 1);
-            for i in 0..line {
-                let far = u32::from(leaving[i]) + u32::from(next[i]);
-                sums[i] = sums[i] + u32::from(entering[i]) - u32::from(leaving[i]);
-                out[i] = ((sums[i] * self.inner + far * self.outer + (1 << 23)) >> 24) as u8;
+            for ((sum, &enters), &leaves) in sums.iter_mut().zip(entering).zip(leaving) {
+                *sum = *sum + u32::from(enters) - u32::from(leaves);
             }
+            self.weigh(sums, leaving, at(y + self.reach + 1), out);
         }
     }
-}
 
-/// Rows of `width` pixels become columns.
-fn transpose(from: &[u8], to: &mut [u8], width: usize) {
-    /// Squares of this side stay in the first cache.
-    const TILE: usize = 16;
-    let (from, _) = from.as_chunks::<3>();
-    let (to, _) = to.as_chunks_mut::<3>();
-    let height = from.len() / width;
-    for top in (0..height).step_by(TILE) {
-        for left in (0..width).step_by(TILE) {
-            for x in left..(left + TILE).min(width) {
-                for y in top..(top + TILE).min(height) {
-                    to[x * height + y] = from[y * width + x];
-                }
-            }
+    /// The filtered values from the sums of the inner pixels, and the pixels before and after these.
+    #[inline(always)]
+    fn weigh(&self, sums: &[u32], before: &[u8], after: &[u8], to: &mut [u8]) {
+        for (((out, &sum), &before), &after) in to.iter_mut().zip(sums).zip(before).zip(after) {
+            let far = u32::from(before) + u32::from(after);
+            *out = ((sum * self.inner + far * self.outer + (1 << 23)) >> 24) as u8;
         }
     }
 }

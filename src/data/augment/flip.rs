@@ -1,14 +1,24 @@
 //! Left becomes right (`dataset/transform.py`, `hflip`).
 
 use super::Pair;
+use crate::base::simd::wide;
 
 /// Mirrors image and mask.
 pub fn flip(pair: &mut Pair) {
     let width = pair.image.width;
-    for row in pair.image.data.chunks_exact_mut(width * 3) {
-        let (pixels, _) = row.as_chunks_mut::<3>();
-        pixels.reverse();
-    }
+    let mut copy = vec![[0; 3]; width];
+    wide(
+        #[inline(always)]
+        || {
+            for row in pair.image.data.chunks_exact_mut(width * 3) {
+                let (pixels, _) = row.as_chunks_mut::<3>();
+                copy.copy_from_slice(pixels);
+                for (to, from) in pixels.iter_mut().zip(copy.iter().rev()) {
+                    *to = *from;
+                }
+            }
+        },
+    );
     for row in pair.mask.data.chunks_exact_mut(pair.mask.width) {
         row.reverse();
     }

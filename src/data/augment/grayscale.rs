@@ -1,5 +1,6 @@
 //! Gray in three channels (torchvision's `RandomGrayscale` on a Pillow image).
 
+use super::colours::recolour;
 use crate::base::stream::Stream;
 use crate::data::image::Rgb;
 use crate::spec::augment::Grayscale;
@@ -13,14 +14,11 @@ pub fn random_grayscale(image: &mut Rgb, params: &Grayscale, stream: &mut Stream
 
 /// Replaces each colour by its [`luma`].
 pub fn grayscale(image: &mut Rgb) {
-    let (pixels, _) = image.data.as_chunks_mut();
-    for pixel in pixels {
-        *pixel = [luma(*pixel); 3];
-    }
+    recolour(image, |colour| [luma(colour); 3]);
 }
 
 /// The gray value of a colour, ITU-R 601 in 16 fractional bits as in Pillow's `L`.
-#[inline]
+#[inline(always)]
 pub fn luma([r, g, b]: [u8; 3]) -> u8 {
     ((u32::from(r) * 19595 + u32::from(g) * 38470 + u32::from(b) * 7471 + 0x8000) >> 16) as u8
 }

@@ -2,9 +2,12 @@
 //!
 //! Brightness, contrast and saturation blend the image with black, with its mean gray, and with its own gray;
 //! a factor above 1 leads away from it. Blends are computed in single precision and cut, not rounded, to 8 bits
-//! (`libImaging/Blend.c`). Hue turns the 8-bit H of Pillow's HSV (`libImaging/Convert.c`).
+//! (`libImaging/Blend.c`). Hue turns the 8-bit H of Pillow's [`super::hsv`].
 
+use super::colours::{cut, recolour, total};
 use super::grayscale::luma;
+use super::hsv::{hsv, rgb};
+use crate::base::simd::wide;
 use crate::base::stream::Stream;
 use crate::data::image::Rgb;
 use crate::spec::augment::Jitter;
@@ -38,97 +41,40 @@ pub fn brightness(image: &mut Rgb, factor: f32) {
 
 /// Scales the distance of all values from the image's mean gray by `factor`.
 pub fn contrast(image: &mut Rgb, factor: f32) {
-    let (pixels, _) = image.data.as_chunks();
-    let sum: u64 = pixels.iter().map(|&pixel| u64::from(luma(pixel))).sum();
-    let mean = (sum as f64 / pixels.len() as f64 + 0.5) as u8;
+    let pixels = image.width * image.height;
+    let mean = (total(image, luma) as f64 / pixels as f64 + 0.5) as u8;
     blend_with(image, mean, factor);
 }
 
 /// Scales the distance of each colour from its gray by `factor`.
 pub fn saturation(image: &mut Rgb, factor: f32) {
-    let (pixels, _) = image.data.as_chunks_mut::<3>();
-    for pixel in pixels {
-        let gray = luma(*pixel);
-        *pixel = pixel.map(|value| blend(gray, value, factor));
-    }
+    recolour(image, |colour| {
+        let gray = luma(colour);
+        colour.map(|value| blend(gray, value, factor))
+    });
 }
 
 /// Turns the hue by `turn` of the colour circle, in [-0.5, 0.5].
 pub fn hue(image: &mut Rgb, turn: f64) {
     // Cut to a whole 1/255 towards zero; below zero it wraps around like H itself.
     let step = (turn * 255.0) as i32 as u8;
-    let (pixels, _) = image.data.as_chunks_mut();
-    for pixel in pixels {
-        let [h, s, v] = hsv(*pixel);
-        *pixel = rgb([h.wrapping_add(step), s, v]);
-    }
+    recolour(image, |colour| {
+        let [h, s, v] = hsv(colour);
+        rgb([h.wrapping_add(step), s, v])
+    });
 }
 
 /// `from + factor · (to - from)`, cut to 8 bits.
-#[inline]
+#[inline(always)]
 fn blend(from: u8, to: u8, factor: f32) -> u8 {
-    // The cast saturates, as Pillow clips where a factor above 1 leads out of range.
-    (f32::from(from) + factor * (f32::from(to) - f32::from(from))) as u8
+    cut(f32::from(from) + factor * (f32::from(to) - f32::from(from)))
 }
 
 fn blend_with(image: &mut Rgb, from: u8, factor: f32) {
-    let table: [u8; 256] = std::array::from_fn(|to| blend(from, to as u8, factor));
-    for value in &mut image.data {
-        *value = table[usize::from(*value)];
-    }
-}
-
-/// Pillow's RGB to HSV: each quotient rounded to single precision, sums in double, the result cut to 8 bits.
-fn hsv(colour: [u8; 3]) -> [u8; 3] {
-    let [r, g, b] = colour;
-    let (high, low) = (r.max(g).max(b), r.min(g).min(b));
-    if high == low {
-        return [0, 0, high];
-    }
-    let range = f32::from(high - low);
-    let [to_red, to_green, to_blue] = colour.map(|v| f32::from(high - v) / range);
-    let sector = if r == high {
-        to_blue - to_green
-    } else if g == high {
-        (2.0 + f64::from(to_red) - f64::from(to_blue)) as f32
-    } else {
-        (4.0 + f64::from(to_green) - f64::from(to_red)) as f32
-    };
-    let turn = f64::from(sector) / 6.0 + 1.0;
-    let hue = (if turn >= 1.0 { turn - 1.0 } else { turn }) as f32;
-    let saturation = range / f32::from(high);
-    [(f64::from(hue) * 255.0) as u8, (f64::from(saturation) * 255.0) as u8, high]
-}
-
-/// Pillow's HSV to RGB: fractions in single precision, products in double, rounded to 8 bits.
-fn rgb([h, s, v]: [u8; 3]) -> [u8; 3] {
-    if s == 0 {
-        return [v; 3];
-    }
-    let position = f64::from(h) * 6.0 / 255.0;
-    let sector = position as u8;
-    let fraction = (position - f64::from(sector)) as f32;
-    let saturation = (f64::from(s) / 255.0) as f32;
-    let shade = |share: f64| rounded(f64::from(v) * (1.0 - share));
-    let p = shade(f64::from(saturation));
-    // Where colours fall, and where they rise, towards the next sector.
-    let q = || shade(f64::from(saturation * fraction));
-    let t = || shade(f64::from(saturation) * (1.0 - f64::from(fraction)));
-    match sector % 6 {
-        0 => [v, t(), p],
-        1 => [q(), v, p],
-        2 => [p, v, t()],
-        3 => [p, q(), v],
-        4 => [t(), p, v],
-        _ => [v, p, q()],
-    }
-}
-
-/// `value.round()` of a number in [0, 255], which is a library call where the CPU may lack the instruction.
-#[inline]
-fn rounded(value: f64) -> u8 {
-    let cut = value as u8;
-    cut + u8::from(value - f64::from(cut) >= 0.5)
+    wide(
+        #[inline(always)]
+        || image.data.iter_mut().for_each(|value| *value = blend(from, *value, factor)),
+    );
 }
 
 #[cfg(test)]

@@ -11,10 +11,12 @@
 
 mod address;
 pub mod blur;
+mod colours;
 pub mod crop;
 pub mod cutout;
 pub mod flip;
 pub mod grayscale;
+mod hsv;
 pub mod jitter;
 mod normalize;
 mod pair;
@@ -25,7 +27,7 @@ mod strong;
 mod weak;
 
 pub use address::Address;
-pub use normalize::{MEAN, STD, normalize_into};
+pub use normalize::normalize_into;
 pub use pair::Pair;
 pub use strong::strong;
 pub use weak::{only_flips, weak};

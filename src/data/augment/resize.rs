@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::crop::Window;
+use crate::base::simd::wide;
 use crate::base::stream::Stream;
 use crate::data::image::{Mask, Rgb};
 
@@ -44,30 +45,31 @@ pub fn bilinear(image: &Rgb, size: (usize, usize), window: Window) -> Rgb {
     let columns = Taps::triangle(image.width, size.0, window.columns());
     let rows = Taps::triangle(image.height, size.1, window.rows());
     let needed = rows.sources();
-
-    let stride = image.width * 3;
-    let line = window.width * 3;
+    let (stride, line) = (image.width * 3, window.width * 3);
     let source = &image.data[needed.start * stride..needed.end * stride];
-    let mut narrowed = vec![0; needed.len() * line];
-    for (from, to) in source.chunks_exact(stride).zip(narrowed.chunks_exact_mut(line)) {
-        filter_row(from, &columns, to);
-    }
-
     let mut data = vec![0; window.height * line];
-    let mut sums = vec![0; line];
-    for (i, to) in data.chunks_exact_mut(line).enumerate() {
-        sums.fill(HALF);
-        let (first, weights) = rows.of(i);
-        for (k, &weight) in weights.iter().enumerate() {
-            let from = &narrowed[(first + k - needed.start) * line..][..line];
-            for (sum, &value) in sums.iter_mut().zip(from) {
-                *sum += i32::from(value) * weight;
+    wide(
+        #[inline(always)]
+        || {
+            let mut narrowed = vec![0; needed.len() * line];
+            let mut narrow = Narrow::new(&columns);
+            for (from, to) in source.chunks_exact(stride).zip(narrowed.chunks_exact_mut(line)) {
+                narrow.row(from, to);
             }
-        }
-        for (value, &sum) in to.iter_mut().zip(&sums) {
-            *value = rounded(sum);
-        }
-    }
+            let mut sums = vec![0; line];
+            for (i, to) in data.chunks_exact_mut(line).enumerate() {
+                let (first, weights) = rows.of(i);
+                let from = narrowed[(first - needed.start) * line..].chunks_exact(line);
+                sums.fill(HALF);
+                for (row, &weight) in from.zip(weights) {
+                    for (sum, &value) in sums.iter_mut().zip(row) {
+                        *sum += i32::from(value) * weight;
+                    }
+                }
+                round(&sums, to);
+            }
+        },
+    );
     Rgb::new(window.width, window.height, data)
 }
 
@@ -87,32 +89,61 @@ pub fn nearest(mask: &Mask, size: (usize, usize), window: Window) -> Mask {
     Mask::new(window.width, window.height, data)
 }
 
-/// One row, filtered along x.
-fn filter_row(from: &[u8], columns: &Taps, to: &mut [u8]) {
-    for (x, pixel) in to.chunks_exact_mut(3).enumerate() {
-        let (first, weights) = columns.of(x);
-        let mut sums = [HALF; 3];
-        for (value, &weight) in from[first * 3..].chunks_exact(3).zip(weights) {
-            sums[0] += i32::from(value[0]) * weight;
-            sums[1] += i32::from(value[1]) * weight;
-            sums[2] += i32::from(value[2]) * weight;
+/// The filter along x, in an order that suits vectors: the first source pixel of every output pixel, then the second.
+struct Narrow<'a> {
+    first: &'a [usize],
+    /// For the k-th source pixel of every output pixel, the weight of each of its channels.
+    weights: Vec<Vec<i32>>,
+    /// The k-th source pixel of every output pixel.
+    sources: Vec<u8>,
+    sums: Vec<i32>,
+}
+
+impl<'a> Narrow<'a> {
+    fn new(columns: &'a Taps) -> Self {
+        let line = columns.first.len() * 3;
+        let kth =
+            |k: usize| columns.weights[k..].iter().step_by(columns.most).flat_map(|&w| [w; 3]).collect();
+        Self {
+            first: &columns.first,
+            weights: (0..columns.most).map(kth).collect(),
+            sources: vec![0; line],
+            sums: vec![0; line],
         }
-        pixel.copy_from_slice(&sums.map(rounded));
+    }
+
+    #[inline(always)]
+    fn row(&mut self, from: &[u8], to: &mut [u8]) {
+        let (from, _) = from.as_chunks::<3>();
+        let (sources, _) = self.sources.as_chunks_mut::<3>();
+        self.sums.fill(HALF);
+        for (k, weights) in self.weights.iter().enumerate() {
+            let from = &from[k..];
+            for (source, &first) in sources.iter_mut().zip(self.first) {
+                *source = from[first];
+            }
+            for ((sum, &value), &weight) in self.sums.iter_mut().zip(sources.as_flattened()).zip(weights) {
+                *sum += i32::from(value) * weight;
+            }
+        }
+        round(&self.sums, to);
     }
 }
 
 /// The weights are not negative and add up to one but for a few units of 2⁻²², so nothing has to be clipped.
-#[inline]
-fn rounded(sum: i32) -> u8 {
-    (sum >> FRACTION_BITS) as u8
+#[inline(always)]
+fn round(sums: &[i32], to: &mut [u8]) {
+    for (value, &sum) in to.iter_mut().zip(sums) {
+        *value = (sum >> FRACTION_BITS) as u8;
+    }
 }
 
 /// For each output position, the first source position and the weights from there on.
 struct Taps {
     first: Vec<usize>,
+    /// As many for each position as the position with the most has; those beyond its own are 0.
     weights: Vec<i32>,
-    /// Where each position's weights end.
-    end: Vec<usize>,
+    most: usize,
 }
 
 impl Taps {
@@ -121,38 +152,47 @@ impl Taps {
         let scale = from as f64 / to as f64;
         let support = scale.max(1.0);
         let inverse = 1.0 / support;
-        let mut taps = Self { first: Vec::new(), weights: Vec::new(), end: Vec::new() };
-        let mut raw = Vec::new();
-        for i in wanted {
+        let one = f64::from(1 << FRACTION_BITS);
+        let sources = |i: usize| {
             let center = (i as f64 + 0.5) * scale;
             // The casts cut towards zero, as in C.
             let first = (center - support + 0.5) as usize;
             let end = ((center + support + 0.5) as usize).min(from);
+            (center, first..end)
+        };
+        let most = wanted.clone().map(|i| sources(i).1.len()).max().unwrap_or(0);
+        let mut taps = Self { first: Vec::new(), weights: Vec::new(), most };
+        let mut raw = Vec::new();
+        for i in wanted {
+            let (center, range) = sources(i);
             raw.clear();
-            raw.extend((first..end).map(|x| {
+            raw.extend(range.clone().map(|x| {
                 let distance = ((x as f64 - center + 0.5) * inverse).abs();
                 if distance < 1.0 { 1.0 - distance } else { 0.0 }
             }));
             let sum: f64 = raw.iter().sum();
-            let one = f64::from(1 << FRACTION_BITS);
-            taps.weights.extend(raw.iter().map(|w| (0.5 + w / sum * one) as i32));
+            // At the end of the image, the weights that are 0 come before the others.
+            let first = range.start.min(from - most);
+            let row = taps.weights.len();
+            taps.weights.resize(row + most, 0);
+            for (weight, raw) in taps.weights[row + range.start - first..].iter_mut().zip(&raw) {
+                *weight = (0.5 + raw / sum * one) as i32;
+            }
             taps.first.push(first);
-            taps.end.push(taps.weights.len());
         }
         taps
     }
 
     #[inline]
     fn of(&self, i: usize) -> (usize, &[i32]) {
-        let begin = if i == 0 { 0 } else { self.end[i - 1] };
-        (self.first[i], &self.weights[begin..self.end[i]])
+        (self.first[i], &self.weights[i * self.most..][..self.most])
     }
 
     /// All source positions that have a weight.
     fn sources(&self) -> Range<usize> {
-        match self.first.len() {
-            0 => 0..0,
-            n => self.first[0]..self.first[n - 1] + self.of(n - 1).1.len(),
+        match (self.first.first(), self.first.last()) {
+            (Some(first), Some(last)) => *first..last + self.most,
+            _ => 0..0,
         }
     }
 }

@@ -145,18 +145,6 @@ pub(super) struct Affine {
 
 impl Affine {
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        if self.weight.dim(1)? == 1 && x.dim(1)? > 1 {
-            let (_, c, h, w) = x.dims4()?;
-            let x = x.pad_with_zeros(2, 1, 1)?.pad_with_zeros(3, 1, 1)?;
-            let mut sum = x.zeros_like()?.narrow(2, 0, h)?.narrow(3, 0, w)?;
-            for ky in 0..3 {
-                for kx in 0..3 {
-                    let tap = self.weight.narrow(2, ky, 1)?.narrow(3, kx, 1)?.reshape((1, c, 1, 1))?;
-                    sum = (sum + x.narrow(2, ky, h)?.narrow(3, kx, w)?.broadcast_mul(&tap)?)?;
-                }
-            }
-            return add_bias(&Tape::silent(x.device()), &sum, &self.bias);
-        }
         let tape = Tape::silent(x.device());
         add_bias(&tape, &conv2d(&tape, x, &self.weight, self.window)?, &self.bias)
     }

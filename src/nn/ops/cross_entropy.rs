@@ -70,7 +70,7 @@ fn reference(logits: &Tensor, target: &Tensor, weights: Option<&Tensor>, total: 
     let chosen = (log_probability * one_hot)?;
     let chosen = match weights {
         None => chosen,
-        Some(weights) => chosen.broadcast_mul(&weights.unsqueeze(1)?)?,
+        Some(weights) => chosen.broadcast_mul(&weights.unsqueeze(1)?.to_dtype(logits.dtype())?)?,
     };
     chosen.sum_all()?.affine(-1.0 / total, 0.0)
 }

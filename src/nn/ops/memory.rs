@@ -89,20 +89,22 @@ impl<'a> Shared<'a> {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    /// Buffers that nobody uses at the moment.
+    static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends `f` scratch space of `len` values with unspecified content; a thread keeps its own for the next time.
 ///
-/// # Panics
-/// When `f` itself asks for scratch space.
+/// What `f` calls may ask for more: it gets a buffer of its own.
 pub(crate) fn with_scratch<R>(len: usize, f: impl FnOnce(&mut [f32]) -> R) -> R {
-    SCRATCH.with_borrow_mut(|buffer| {
-        if buffer.len() < len {
-            buffer.resize(len, 0.0);
-        }
-        f(&mut buffer[..len])
-    })
+    let mut buffer = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
+    if buffer.len() < len {
+        buffer.clear();
+        buffer.resize(len, 0.0);
+    }
+    let result = f(&mut buffer[..len]);
+    SCRATCH.with_borrow_mut(|buffers| buffers.push(buffer));
+    result
 }
 
 #[cfg(test)]
@@ -124,6 +126,15 @@ mod tests {
         let tensor = Tensor::from_vec(vec![0f32, 1., 2., 3.], (2, 2), &Device::Cpu)?.narrow(0, 1, 1)?;
         assert_eq!(&*Values::of(&tensor)?, &[2.0, 3.0]);
         Ok(())
+    }
+
+    #[test]
+    fn scratch_space_within_scratch_space_is_another() {
+        with_scratch(3, |outer| {
+            outer.fill(1.0);
+            with_scratch(4, |inner| inner.fill(2.0));
+            assert_eq!(outer, &[1.0; 3]);
+        });
     }
 
     #[test]

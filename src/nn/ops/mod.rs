@@ -32,9 +32,10 @@ pub mod max_pool;
 pub mod memory;
 pub mod pool;
 pub mod resize;
-mod simd;
 pub mod softmax;
 pub mod sum;
+
+use crate::base::simd;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -1,5 +1,7 @@
 //! Bilinear resizing, PyTorch's `interpolate(mode="bilinear")`.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
@@ -27,18 +29,18 @@ pub fn bilinear(tape: &Tape, x: &Tensor, height: usize, width: usize, corners: C
     if [h, w, height, width].contains(&0) {
         bail!("an image of {h}x{w} cannot be resized to {height}x{width}")
     }
-    let plan = Plan { rows: places(h, height, corners), columns: places(w, width, corners), size: (h, w) };
+    let plan = Resizing::new((h, w), (height, width), corners);
     if !tape.runs_kernels() {
         return reference(x, &plan);
     }
-    let out = plan.forward(&Values::of(x)?);
+    let out = plan.strip(&Values::of(x)?, 0..h, 0..height);
     tape.push(out, (batch, channels, height, width), [x], move |gradient, _| {
         Ok([Some(plan.backward(&gradient))])
     })
 }
 
 /// Resizing in tensor operations: a matrix product per axis.
-fn reference(x: &Tensor, plan: &Plan) -> Result<Tensor> {
+fn reference(x: &Tensor, plan: &Resizing) -> Result<Tensor> {
     let (batch, channels, h, w) = x.dims4()?;
     let (height, width) = (plan.rows.len(), plan.columns.len());
     let matrix = |size: usize, places: &[Place]| {
@@ -82,24 +84,40 @@ fn places(size: usize, out: usize, corners: Corners) -> Vec<Place> {
         .collect()
 }
 
-/// One resizing: a place per output row and column.
-struct Plan {
+/// One resizing of planes: a place per output row and column.
+pub(crate) struct Resizing {
     rows: Vec<Place>,
     columns: Vec<Place>,
     /// Input rows and columns.
     size: (usize, usize),
 }
 
-impl Plan {
-    fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let ((h, w), width) = (self.size, self.columns.len());
-        let pixels = self.rows.len() * width;
-        let mut out = vec![0.0; x.len() / (h * w) * pixels];
-        out.par_chunks_mut(pixels).zip(x.par_chunks(h * w)).for_each(|(out, plane)| {
+impl Resizing {
+    /// From (height, width) to (height, width).
+    pub(crate) fn new(from: (usize, usize), to: (usize, usize), corners: Corners) -> Self {
+        Self { rows: places(from.0, to.0, corners), columns: places(from.1, to.1, corners), size: from }
+    }
+
+    /// The input rows that output rows `rows`, at least one, are made of.
+    pub(crate) fn reads(&self, rows: Range<usize>) -> Range<usize> {
+        self.rows[rows.start].low..self.rows[rows.end - 1].high + 1
+    }
+
+    /// Input columns.
+    pub(crate) fn columns_in(&self) -> usize {
+        self.size.1
+    }
+
+    /// The output rows `rows` of planes whose input rows `held` are in `x`.
+    pub(crate) fn strip(&self, x: &[f32], held: Range<usize>, rows: Range<usize>) -> Vec<f32> {
+        let (w, width) = (self.size.1, self.columns.len());
+        let (plane, pixels) = (held.len() * w, rows.len() * width);
+        let mut out = vec![0.0; x.len() / plane * pixels];
+        out.par_chunks_mut(pixels).zip(x.par_chunks(plane)).for_each(|(out, plane)| {
             let mut line = vec![0.0; w];
-            for (row, out) in self.rows.iter().zip(out.chunks_exact_mut(width)) {
-                let (low, high) = (&plane[row.low * w..][..w], &plane[row.high * w..][..w]);
-                for ((v, low), high) in line.iter_mut().zip(low).zip(high) {
+            for (row, out) in self.rows[rows.clone()].iter().zip(out.chunks_exact_mut(width)) {
+                let input = |row: usize| &plane[(row - held.start) * w..][..w];
+                for ((v, low), high) in line.iter_mut().zip(input(row.low)).zip(input(row.high)) {
                     *v = (1.0 - row.part) * low + row.part * high;
                 }
                 for (column, out) in self.columns.iter().zip(out) {
@@ -146,11 +164,25 @@ mod tests {
                 case.check(&["x"], |tape, x| bilinear(tape, &x[0], height, width, corners))?;
                 case.check_reference(&["x"], |x| {
                     let (_, _, h, w) = x[0].dims4()?;
-                    let (rows, columns) = (places(h, height, corners), places(w, width, corners));
-                    reference(&x[0], &Plan { rows, columns, size: (h, w) })
+                    reference(&x[0], &Resizing::new((h, w), (height, width), corners))
                 })?;
             }
         }
         Ok(())
+    }
+
+    #[test]
+    fn strips_are_the_whole_cut_into_rows() {
+        let plan = Resizing::new((7, 5), (16, 9), Corners::Aligned);
+        let x: Vec<f32> = (0..2 * 35).map(|i| ((i * 37) % 11) as f32).collect();
+        let whole = plan.strip(&x, 0..7, 0..16);
+        for rows in [0..5, 5..6, 6..16] {
+            let held = plan.reads(rows.clone());
+            let part: Vec<f32> =
+                x.chunks(35).flat_map(|p| p[held.start * 5..held.end * 5].to_vec()).collect();
+            let expected: Vec<f32> =
+                whole.chunks(16 * 9).flat_map(|p| p[rows.start * 9..rows.end * 9].to_vec()).collect();
+            assert_eq!(plan.strip(&part, held, rows), expected);
+        }
     }
 }

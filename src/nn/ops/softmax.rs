@@ -1,6 +1,6 @@
 //! Softmax over the classes, for inference.
 
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::exp::exp_negative;
@@ -18,7 +18,7 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
         bail!("logits are (B, C, H, W), got {:?}", logits.dims())
     }
     let logits = logits.detach();
-    if logits.device().is_cpu() {
+    if logits.device().is_cpu() && logits.dtype() == DType::F32 {
         Tensor::from_vec(
             probabilities(&Values::of(&logits)?, logits.dims4()?),
             logits.shape(),
@@ -29,7 +29,11 @@ pub fn softmax(logits: &Tensor) -> Result<Tensor> {
     }
 }
 
-fn probabilities(x: &[f32], (batch, classes, height, width): (usize, usize, usize, usize)) -> Vec<f32> {
+/// Softmax over the classes of logits (B, C, H, W), on the CPU.
+pub(crate) fn probabilities(
+    x: &[f32],
+    (batch, classes, height, width): (usize, usize, usize, usize),
+) -> Vec<f32> {
     let pixels = height * width;
     let mut out = vec![0.0; x.len()];
     let shared = Shared::new(&mut out);

@@ -2,7 +2,7 @@
 
 use crate::spec::convert::{self, Choice};
 use crate::spec::diagnostic::Problem;
-use crate::spec::evaluate::{Evaluate, EvaluateOn};
+use crate::spec::evaluate::{Evaluate, EvaluateOn, Windows};
 use crate::spec::reader::{Reader, whole_line};
 use crate::spec::tree::Origin;
 
@@ -13,6 +13,9 @@ impl Choice for EvaluateOn {
 
 /// Looks at the validation images along a training, when nobody says how many.
 const POINTS: u64 = 10;
+
+/// The smallest window that makes sense: a few of the coarsest features.
+const SMALLEST: u64 = 32;
 
 /// Reads `[evaluate]`; `shortest` is the length of the shortest training, in epochs or iterations.
 pub fn evaluate(reader: Reader<'_>, has_test: bool, shortest: u64) -> Evaluate {
@@ -36,6 +39,23 @@ pub fn evaluate(reader: Reader<'_>, has_test: bool, shortest: u64) -> Evaluate {
     });
     let points = points.unwrap_or(POINTS.min(shortest));
     reader.line("points", whole_line(points), &Origin::Follows("10, or the shortest length"));
+    let windows = windows(&reader);
     reader.finish();
-    Evaluate { on, points }
+    Evaluate { on, points, windows }
+}
+
+fn windows(reader: &Reader<'_>) -> Option<Windows> {
+    let side = reader.read("window", |path, node| convert::whole(path, node, &(SMALLEST..=convert::MANY)));
+    let Some(side) = side else {
+        reader.unused(
+            &["stride"],
+            "it is the way from one window to the next, and there is no `evaluate.window`",
+        );
+        return None;
+    };
+    reader.line("window", whole_line(side), &Origin::Default);
+    let two_thirds = (2 * side).div_ceil(3);
+    let otherwise = Origin::Follows("two thirds of the window, as is usual");
+    let stride = reader.whole_or("stride", two_thirds, 1..=side, &otherwise);
+    Some(Windows { side: side as usize, stride: stride as usize })
 }

@@ -10,6 +10,7 @@ use crate::nn::WeightsFile;
 use crate::nn::frozen::{Family, Frozen};
 use crate::spec::augment::{Strong, Weak};
 use crate::spec::model::{Backbone, Head, Model};
+use crate::spec::normalisation::Normalisation;
 use crate::spec::train::Length;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -96,6 +97,7 @@ fn train(
         drop_last: settings.drop_last,
         weak,
         strong: Strong::none(),
+        normalisation: Normalisation::IMAGENET,
         first_step: 1,
         total_steps: 20,
         prefetch: 0,

@@ -1,21 +1,29 @@
-//! Two-dimensional convolution (cross-correlation, as in PyTorch), with stride, zero padding and dilation.
+//! Two-dimensional convolution (cross-correlation, as in PyTorch), with stride, zero padding, dilation and groups.
 //!
-//! [`conv2d`] is the door. On a CPU it multiplies matrices:
+//! [`conv2d`] is the door. On a CPU it multiplies matrices, unless each output reads one input only:
 //! - `dense`: tiles of about 512 output pixels, which span the images of a batch when feature maps are
 //!   small, are unfolded (im2col) and multiplied with all weights at once; a 1×1 convolution reads its input in place;
 //! - `dilated`: where dilation pushes most taps off the image (ASPP), each tap multiplies only the
-//!   rectangle where it touches something.
+//!   rectangle where it touches something;
+//! - `grouped`: `dense` for each group of channels;
+//! - `depthwise`: eight channels at a time, a sum over the taps of each pixel.
 //!
 //! `geometry` says which pixels a tap reads, `panel` copies them in and out of
-//! matrices, and `reference` is the path of other devices.
+//! matrices, and `reference` is the path of other devices; with the feature `cudnn`, NVIDIA cards take `cudnn` instead.
 
 mod algorithm;
 mod bias;
+#[cfg(feature = "cudnn")]
+mod cudnn;
 mod dense;
+mod depthwise;
 mod dilated;
 mod geometry;
+mod grouped;
 mod panel;
 mod reference;
+#[cfg(any(feature = "cudnn", test))]
+mod sides;
 
 use candle_core::{Result, Tensor, bail};
 
@@ -53,7 +61,10 @@ impl Window {
     }
 }
 
-/// Convolves `x` `(B, C, H, W)` with `weight` `(O, C, kh, kw)` to `(B, O, oh, ow)`.
+/// Convolves `x` `(B, C, H, W)` with `weight` `(O, C / groups, kh, kw)` to `(B, O, oh, ow)`.
+///
+/// How many groups of channels there are follows from the shapes: output channels of one read the input channels of
+/// that group only.
 ///
 /// # Errors
 /// When the shapes don't fit, or the kernel is larger than the padded image.
@@ -62,6 +73,10 @@ pub fn conv2d(tape: &Tape, x: &Tensor, weight: &Tensor, window: Window) -> Resul
         bail!("a kernel {:?} at {window:?} does not fit an input {:?}", weight.dims(), x.dims())
     };
     if !tape.runs_kernels() {
+        #[cfg(feature = "cudnn")]
+        if cudnn::takes(x, weight) {
+            return cudnn::conv2d(x, weight, geometry);
+        }
         return reference::conv2d(x, weight, geometry);
     }
     let out = algorithm::forward(&geometry, &Values::of(x)?, &Values::of(weight)?);

@@ -15,15 +15,19 @@ pub(super) fn conv2d(x: &Tensor, weight: &Tensor, g: Geometry) -> Result<Tensor>
     let below = round(g.height, top, g.out_height, g.kernel.0) - g.height - top;
     let right = round(g.width, left, g.out_width, g.kernel.1) - g.width - left;
     let x = x.pad_with_zeros(2, top, below)?.pad_with_zeros(3, left, right)?;
+    // Of each group.
+    let (inputs, outputs) = (g.inputs / g.groups, g.outputs / g.groups);
     let mut sum: Option<Tensor> = None;
     for ky in 0..g.kernel.0 {
         for kx in 0..g.kernel.1 {
             let rows = every(&x, 2, ky * g.dilation, g.out_height, stride)?;
             let pixels = every(&rows, 3, kx * g.dilation, g.out_width, stride)?;
-            let pixels = pixels.contiguous()?.reshape((g.batch, g.inputs, g.out_pixels()))?;
-            let tap =
-                weight.narrow(2, ky, 1)?.narrow(3, kx, 1)?.contiguous()?.reshape((1, g.outputs, g.inputs))?;
-            let product = tap.broadcast_matmul(&pixels)?;
+            let pixels = pixels.contiguous()?.reshape((g.batch, g.groups, inputs, g.out_pixels()))?;
+            let tap = weight.narrow(2, ky, 1)?.narrow(3, kx, 1)?.contiguous()?;
+            let tap = tap.reshape((1, g.groups, outputs, inputs))?;
+            // A matrix product over one input is slow.
+            let product =
+                if inputs == 1 { tap.broadcast_mul(&pixels)? } else { tap.broadcast_matmul(&pixels)? };
             sum = Some(match sum {
                 None => product,
                 Some(sum) => (sum + product)?,

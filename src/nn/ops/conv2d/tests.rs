@@ -5,13 +5,18 @@ use super::*;
 
 fn window(case: &Case) -> Result<Window> {
     let window = case.tensor("window").to_vec1::<i64>()?;
-    let padding = Padding::Each(window[1] as usize);
+    let padding = usize::try_from(window[1]).map_or(Padding::Same, Padding::Each);
     Ok(Window { stride: window[0] as usize, padding, dilation: window[2] as usize })
+}
+
+/// The cases of every fixture file: without groups, and with them.
+fn cases() -> Vec<Case> {
+    ["conv2d", "conv2d_grouped"].iter().flat_map(|file| Fixture::open(file).cases("")).collect()
 }
 
 #[test]
 fn values_and_gradients_are_those_of_pytorch() -> Result<()> {
-    for case in Fixture::open("conv2d").cases("") {
+    for case in cases() {
         let window = window(&case)?;
         case.check(&["x", "weight"], |tape, x| conv2d(tape, &x[0], &x[1], window))?;
     }
@@ -20,7 +25,7 @@ fn values_and_gradients_are_those_of_pytorch() -> Result<()> {
 
 #[test]
 fn the_reference_path_is_that_of_pytorch_too() -> Result<()> {
-    for case in Fixture::open("conv2d").cases("") {
+    for case in cases() {
         let window = window(&case)?;
         case.check_reference(&["x", "weight"], |x| {
             let geometry = Geometry::new(x[0].dims(), x[1].dims(), window).expect("it fits");
@@ -79,4 +84,91 @@ fn a_kernel_that_does_not_fit_is_an_error() -> Result<()> {
     .expect_err("9 > 4");
     assert!(error.to_string().contains("does not fit"), "{error}");
     Ok(())
+}
+
+/// Values in [-0.5, 0.5).
+fn values(n: usize, item: &str) -> Vec<f32> {
+    let mut stream = crate::base::stream::Stream::at(1, "test", "", 0, item);
+    (0..n).map(|_| stream.unit() - 0.5).collect()
+}
+
+/// What is convolved, what with, and the gradient of the result.
+fn operands(g: &Geometry) -> [Vec<f32>; 3] {
+    let depth = g.inputs / g.groups;
+    [
+        values(g.batch * g.inputs * g.in_pixels(), "x"),
+        values(g.outputs * depth * g.taps(), "weight"),
+        values(g.batch * g.outputs * g.out_pixels(), "grad"),
+    ]
+}
+
+#[test]
+fn every_number_of_threads_gives_the_same_bits() {
+    for (shape, kernel, stride) in [([3, 43, 41, 38], [43, 1, 5, 5], 2), ([2, 24, 30, 61], [48, 1, 3, 3], 1)]
+    {
+        let g = Geometry::new(&shape, &kernel, Window::same(kernel[2], stride, 1)).expect("it fits");
+        assert!(depthwise::applies(&g));
+        let [x, weight, grad] = operands(&g);
+        let bits = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
+            pool.install(|| {
+                let out = depthwise::forward(&g, &x, &weight);
+                let (of_x, of_weight) = depthwise::backward(&g, &x, &weight, &grad, (true, true));
+                [out, of_x, of_weight].map(|v| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+            })
+        };
+        let one = bits(1);
+        for threads in 2..=4 {
+            assert!(bits(threads) == one, "{threads} threads, {shape:?}");
+        }
+    }
+}
+
+#[test]
+fn a_gradient_that_nobody_wants_is_not_computed() {
+    for kernel in [[8, 1, 3, 3], [8, 4, 3, 3]] {
+        let g = Geometry::new(&[2, 8, 5, 6], &kernel, Window::same(3, 1, 1)).expect("it fits");
+        let [x, weight, grad] = operands(&g);
+        let both = algorithm::backward(&g, &x, &weight, &grad, (true, true));
+        assert_eq!(algorithm::backward(&g, &x, &weight, &grad, (true, false)), (both.0, Vec::new()));
+        assert_eq!(algorithm::backward(&g, &x, &weight, &grad, (false, true)), (Vec::new(), both.1));
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+    #[test]
+    fn groups_of_any_kind_agree_with_the_reference(
+        batch in 1usize..3, groups in 2usize..19, inputs in 1usize..3, outputs in 1usize..3,
+        height in 1usize..15, width in 1usize..24, kernel in (1usize..6, 1usize..6),
+        stride in 1usize..4, zeros in 0usize..8, dilation in 1usize..4, same: bool,
+    ) {
+        let padding = if same { Padding::Same } else { Padding::Each(zeros) };
+        let shape = [batch, groups * inputs, height, width];
+        let kernel = [groups * outputs, inputs, kernel.0, kernel.1];
+        let Some(g) = Geometry::new(&shape, &kernel, Window { stride, padding, dilation }) else { return Ok(()) };
+        let [x, weight, grad] = operands(&g);
+        let (of_x, of_weight) = algorithm::backward(&g, &x, &weight, &grad, (true, true));
+        let found = [algorithm::forward(&g, &x, &weight), of_x, of_weight];
+        let expected = with_the_reference(&g, &x, &weight, &grad).expect("the reference computes");
+        for (found, expected) in found.iter().zip(&expected) {
+            proptest::prop_assert_eq!(found.len(), expected.len());
+            let largest = expected.iter().fold(1e-2f32, |largest, v| largest.max(v.abs()));
+            let worst = found.iter().zip(expected).fold(0f32, |worst, (a, b)| worst.max((a - b).abs()));
+            proptest::prop_assert!(worst <= 1e-5 * largest, "{} off, largest value {}", worst, largest);
+        }
+    }
+}
+
+/// The result and both gradients by tensor operations.
+fn with_the_reference(g: &Geometry, x: &[f32], weight: &[f32], grad: &[f32]) -> Result<[Vec<f32>; 3]> {
+    let device = &Device::Cpu;
+    let x = Var::from_slice(x, (g.batch, g.inputs, g.height, g.width), device)?;
+    let shape = (g.outputs, g.inputs / g.groups, g.kernel.0, g.kernel.1);
+    let weight = Var::from_slice(weight, shape, device)?;
+    let out = reference::conv2d(&x, &weight, *g)?;
+    let grads = (&out * Tensor::from_slice(grad, out.shape(), device)?)?.sum_all()?.backward()?;
+    let flat = |tensor: &Tensor| tensor.flatten_all()?.to_vec1();
+    let of = |var: &Var| flat(grads.get(var).expect("every input has a gradient"));
+    Ok([flat(&out)?, of(&x)?, of(&weight)?])
 }

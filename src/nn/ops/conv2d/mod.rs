@@ -24,6 +24,7 @@ mod panel;
 mod reference;
 #[cfg(any(feature = "cudnn", test))]
 mod sides;
+mod winograd;
 
 use candle_core::{Result, Tensor, bail};
 

@@ -76,7 +76,8 @@ impl<'a> Analysis<'a> {
                 let (b, rest) = rest.split_at_mut(part);
                 let (c, d) = rest.split_at_mut(part);
                 let place = index * count..(index + 1) * count;
-                let out = [&mut a[place.clone()], &mut b[place.clone()], &mut c[place.clone()], &mut d[place]];
+                let out =
+                    [&mut a[place.clone()], &mut b[place.clone()], &mut c[place.clone()], &mut d[place]];
                 let row = match self.map {
                     Map::Input => rows.source(tile, half),
                     Map::Gradient => rows.covered(tile, half),
@@ -196,7 +197,8 @@ pub(super) fn synthesise<'a>(
                 let at = run.at + index * columns.count;
                 for (half, pixels) in pixels.chunks_exact(2 * pitch).enumerate() {
                     if let Some(y) = rows.covered(tile, half) {
-                        let (evens, odds) = (&pixels[at..][..columns.count], &pixels[pitch + at..][..columns.count]);
+                        let (evens, odds) =
+                            (&pixels[at..][..columns.count], &pixels[pitch + at..][..columns.count]);
                         join(evens, odds, columns.dilation, row(run.image, y));
                     }
                 }

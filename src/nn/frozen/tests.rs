@@ -1,6 +1,8 @@
+use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::DType;
+use candle_core::{DType, Module};
+use candle_nn::VarBuilder;
 
 use super::*;
 use crate::nn::ops::fixture::Fixture;
@@ -150,5 +152,92 @@ fn an_image_too_small_for_segformer_is_explained() -> Outcome {
     let error = frozen.features(&x(28)?, &[]).expect_err("a map of 7 rows can't be reduced by 8");
     assert!(error.to_string().contains("at least 29x29 pixels, got 28x50"), "{error}");
     assert_eq!(frozen.features(&x(29)?, &[])?.len(), 4);
+    Ok(())
+}
+
+/// The tensors of a weights file with some of them changed, for candle's networks.
+fn for_candle(
+    file: &str,
+    changed: &[(&str, Tensor)],
+) -> std::result::Result<VarBuilder<'static>, WeightsError> {
+    let file = weights(file)?;
+    let mut tensors: HashMap<String, Tensor> =
+        file.tensors().iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+    tensors.extend(changed.iter().map(|(name, tensor)| ((*name).to_owned(), tensor.clone())));
+    Ok(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
+}
+
+/// The relative distance of the farthest value.
+fn distance(found: &Tensor, expected: &Tensor) -> Result<f32> {
+    let largest = |t: &Tensor| t.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
+    Ok(largest(&(found - expected)?)? / largest(expected)?)
+}
+
+#[test]
+fn candles_segformer_has_the_same_last_map() -> Outcome {
+    use candle_transformers::models::segformer::{Config, ImageClassificationModel};
+    let config = Config {
+        id2label: HashMap::new(),
+        num_channels: 3,
+        num_encoder_blocks: 4,
+        depths: vec![2, 1, 1, 2],
+        sr_ratios: vec![8, 4, 2, 1],
+        hidden_sizes: vec![8, 12, 20, 24],
+        patch_sizes: vec![7, 3, 3, 3],
+        strides: vec![4, 2, 2, 2],
+        num_attention_heads: vec![1, 2, 5, 8],
+        mlp_ratios: vec![2; 4],
+        hidden_act: candle_nn::Activation::Gelu,
+        layer_norm_eps: 1e-5,
+        decoder_hidden_size: 24,
+    };
+    // A classifier that hands out the mean of the last map, which is all that leaves candle's network.
+    let identity = Tensor::eye(24, DType::F32, &Device::Cpu)?;
+    let zeros = Tensor::zeros(24, DType::F32, &Device::Cpu)?;
+    let changed = [("classifier.weight", identity), ("classifier.bias", zeros)];
+    let theirs = ImageClassificationModel::new(&config, 24, for_candle("segformer.safetensors", &changed)?)?;
+    let x = Fixture::open("frozen").case("segformer other, not square").tensor("x").to_dtype(DType::F32)?;
+    let ours = tiny(Family::Segformer)?.features(&x, &[])?[3].mean((2, 3))?;
+    assert!(distance(&ours, &theirs.forward(&x)?)? < 1e-5);
+    Ok(())
+}
+
+#[test]
+fn candles_dinov2_differs_at_its_own_size_by_its_gelu_alone() -> Outcome {
+    use candle_transformers::models::dinov2::DinoVisionTransformer;
+    let mut stream = crate::base::stream::Stream::at(3, "test", "", 0, "candle");
+    let mut draw = |shape: &[usize], scale: f64| {
+        let count = shape.iter().product();
+        let values: Vec<f32> = (0..count).map(|_| (scale * stream.normal()) as f32).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu)
+    };
+    // 518 pixels are 37 patches, and a perceptron is four times as wide as a token: nothing else can be built.
+    let mut changed = vec![("pos_embed", draw(&[1, 1 + 37 * 37, 64], 0.5)?)];
+    for (fc1, bias, fc2) in [
+        ("blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc1.bias", "blocks.0.mlp.fc2.weight"),
+        ("blocks.1.mlp.fc1.weight", "blocks.1.mlp.fc1.bias", "blocks.1.mlp.fc2.weight"),
+    ] {
+        changed.extend([
+            (fc1, draw(&[256, 64], 0.2)?),
+            (bias, draw(&[256], 0.2)?),
+            (fc2, draw(&[64, 256], 0.1)?),
+        ]);
+    }
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("weights.safetensors");
+    let mut state: crate::nn::State = weights("dinov2.pth")?
+        .tensors()
+        .iter()
+        .map(|(name, tensor)| (name.to_owned(), tensor.clone()))
+        .collect();
+    changed.iter().for_each(|(name, tensor)| state.insert(*name, tensor.clone()));
+    std::fs::write(&path, state.to_bytes()?)?;
+    let x = draw(&[1, 3, 518, 518], 1.0)?;
+    let ours = Frozen::new(Family::Dinov2, &WeightsFile::read(&path)?, &Device::Cpu)?.features(&x, &[])?;
+    changed.extend([("head.weight", draw(&[1000, 128], 0.1)?), ("head.bias", draw(&[1000], 0.1)?)]);
+    let theirs = DinoVisionTransformer::new(for_candle("dinov2.pth", &changed)?, 2, 64, 1)?;
+    let theirs = theirs.get_intermediate_layers(&x, &[1], true, false, true)?.squeeze(0)?;
+    let distance = distance(&ours[0], &theirs)?;
+    assert!(distance < 1e-3, "{distance}");
     Ok(())
 }

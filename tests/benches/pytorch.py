@@ -220,7 +220,7 @@ def network(net):
     backbones = {
         "resnet18": lambda: ResNet(False, [2, 2, 2, 2], width, stride),
         "resnet50": lambda: ResNet(True, [3, 4, 6, 3], width, stride),
-        "efficientnet_lite0": lambda: EfficientNetLite0(stride),
+        "efficientnet-lite0": lambda: EfficientNetLite0(stride),
     }
     return DeepLabV3Plus(backbones[net["backbone"]](), width, stride, net["classes"])
 

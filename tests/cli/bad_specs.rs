@@ -172,12 +172,16 @@ fn a_device_that_is_not_there_is_refused() {
         .code(2)
         .stderr_has("`gpu`")
         .stderr_has("cuda:0");
-    test.run(["doctor", "--device", "tpu"]).code(2).stderr_has("`tpu`");
+    for name in ["tpu", "cuda", "cuda:", "cuda:-1", "cuda:0.5", "cuda:99999999999999999999", ""] {
+        test.run(["doctor", "--device", name]).code(2).stderr_has(&format!("`{name}`")).stderr_has("cuda:N");
+    }
     let set = ["exp", "run", "study.toml", "--set", "run.device=\"quantum\""];
     test.run(set).code(2).stderr_has("quantum");
     if cfg!(not(feature = "cuda")) {
-        let ran = test.run(["exp", "run", "study.toml", "--device", "cuda:0"]).code(2);
-        ran.stderr_has("cuda:0").stderr_has("--features cuda").stderr_has("--device cpu");
+        for name in ["cuda:0", "cuda:7"] {
+            let ran = test.run(["exp", "run", "study.toml", "--device", name]).code(2);
+            ran.stderr_has(name).stderr_has("--features cuda,cudnn").stderr_has("--device cpu");
+        }
     }
     assert!(!test.path("reports").exists());
 }

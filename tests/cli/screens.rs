@@ -82,6 +82,10 @@ fn the_doctor_checks_device_store_and_bits() {
     for line in ["program", "features", "device", "threads", "numerics class", "store", "golden trace"] {
         assert!(said.stdout().contains(line), "{line} is missing in\n{}", said.stdout());
     }
+    for op in ["conv2d", "batch norm", "resize", "cross entropy"] {
+        let row = said.stdout().lines().find(|line| line.trim_start().starts_with(op)).unwrap_or_default();
+        assert!(row.trim_end().ends_with("ok"), "{op} is missing or wrong in\n{}", said.stdout());
+    }
     let trace =
         |ran: &Ran| ran.stdout().lines().find(|line| line.starts_with("golden trace")).map(str::to_owned);
     assert_eq!(trace(&test.run(["doctor", "--threads", "1"]).success()), trace(&said));

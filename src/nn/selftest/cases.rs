@@ -13,6 +13,7 @@ use crate::nn::ops::max_pool::max_pool;
 use crate::nn::ops::pool::adaptive_average;
 use crate::nn::ops::resize::{Corners, bilinear};
 use crate::nn::ops::softmax::softmax;
+use crate::nn::ops::sum::sum;
 use crate::nn::tape::Tape;
 
 /// An operation on inputs of some sizes. Cases of one operation stand together.
@@ -63,6 +64,12 @@ pub(super) const CASES: &[Case] = &[
     case("conv2d", "7×7, stride 2", &[&[2, 3, 17, 15], &[4, 3, 7, 7]], |t, x| conv2d(t, &x[0], &x[1], window(2, 3, 1))),
     case("conv2d", "3×3, stride 2, uneven zeros", &[&[2, 3, 12, 9], &[4, 3, 3, 3]], |t, x| conv2d(t, &x[0], &x[1], same(2))),
     case("conv2d", "5×5, stride 2, uneven zeros", &[&[2, 3, 13, 10], &[4, 3, 5, 5]], |t, x| conv2d(t, &x[0], &x[1], same(2))),
+    case("grouped conv2d", "two groups", &[&[2, 6, 9, 7], &[4, 3, 3, 3]], |t, x| conv2d(t, &x[0], &x[1], window(1, 1, 1))),
+    case("grouped conv2d", "three groups, 1×1", &[&[2, 6, 9, 7], &[9, 2, 1, 1]], |t, x| conv2d(t, &x[0], &x[1], Window::POINT)),
+    case("depthwise conv2d", "3×3", &[&[2, 11, 9, 7], &[11, 1, 3, 3]], |t, x| conv2d(t, &x[0], &x[1], window(1, 1, 1))),
+    case("depthwise conv2d", "3×3, dilation 4", &[&[2, 11, 9, 7], &[11, 1, 3, 3]], |t, x| conv2d(t, &x[0], &x[1], window(1, 4, 4))),
+    case("depthwise conv2d", "5×5, stride 2, uneven zeros", &[&[2, 9, 12, 13], &[9, 1, 5, 5]], |t, x| conv2d(t, &x[0], &x[1], same(2))),
+    case("depthwise conv2d", "two outputs each", &[&[2, 5, 9, 7], &[10, 1, 3, 3]], |t, x| conv2d(t, &x[0], &x[1], window(2, 1, 1))),
     case("bias", "per channel", &[&[2, 5, 7, 9], &[5]], |t, x| add_bias(t, &x[0], &x[1])),
     case("batch norm", "alone", &[&[3, 5, 7, 9], &[5], &[5]], |t, x| norm(t, x, None, Activation::Identity)),
     case("batch norm", "one image", &[&[1, 5, 3, 7], &[5], &[5]], |t, x| norm(t, x, None, Activation::Relu)),
@@ -81,6 +88,7 @@ pub(super) const CASES: &[Case] = &[
     case("resize", "one pixel, corners aligned", &[&[2, 3, 1, 1]], |t, x| bilinear(t, &x[0], 5, 7, Corners::Aligned)),
     case("resize", "up, corners free", &[&[2, 3, 5, 7]], |t, x| bilinear(t, &x[0], 17, 13, Corners::Free)),
     case("concat", "three parts", &[&[2, 3, 5, 7], &[2, 1, 5, 7], &[2, 4, 5, 7]], |t, x| concat(t, [&x[0], &x[1], &x[2]])),
+    case("sum", "three parts", &[&[2, 3, 5, 7], &[2, 3, 5, 7], &[2, 3, 5, 7]], |t, x| sum(t, [&x[0], &x[1], &x[2]])),
     case("dropout", "values", &[&[2, 3, 5, 7]], |t, x| dropout(t, &x[0], 0.3, Unit::Value, &at(), "a")),
     case("dropout", "channels", &[&[2, 9, 5, 7]], |t, x| dropout(t, &x[0], 0.5, Unit::Channel, &at(), "a")),
     case("cross entropy", "some pixels ignored", &[&[2, 5, 7, 9]], |t, x| cross_entropy(t, &x[0], &target(&x[0], 3)?, None)),

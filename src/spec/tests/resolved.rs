@@ -159,7 +159,8 @@ fn the_schema_lists_every_key_that_is_read_and_no_other() {
          split = { lists = 'l' }\nmethod.name = 'st'\ntrain.iterations = 9\nretrain.epochs = 9",
     );
     add(
-        "data = { kind = 'synthetic' }\nsplit = { fraction = 0.5 }\nmethod.name = 'st'\ntrain.iterations = 9",
+        "data = { kind = 'synthetic' }\nsplit = { fraction = 0.5 }\nmethod.name = 'st'\ntrain.iterations = 9\n\
+         evaluate.window = 64",
     );
     let schema: BTreeSet<String> = crate::spec::schema::KEYS.iter().map(|key| (*key).to_owned()).collect();
     assert_eq!(read, schema);

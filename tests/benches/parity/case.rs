@@ -19,7 +19,7 @@ pub struct Case {
 pub struct Target {
     /// Of the time, where one is asked for.
     pub time: Option<f64>,
-    /// Of the memory of the work.
+    /// Of the largest resident set.
     pub memory: f64,
 }
 
@@ -65,7 +65,7 @@ const SGD: Optimiser = Optimiser { lr: 1e-4, momentum: 0.9, weight_decay: 1e-4 }
 const R50: Net = Net { backbone: "resnet50", width: 1.0, output_stride: 8, classes: 21 };
 const R18: Net = Net { backbone: "resnet18", ..R50 };
 const SMALL: Net = Net { backbone: "resnet18", width: 0.25, output_stride: 16, classes: 11 };
-const LITE0: Net = Net { backbone: "efficientnet_lite0", width: 1.0, output_stride: 16, classes: 11 };
+const LITE0: Net = Net { backbone: "efficientnet-lite0", width: 1.0, output_stride: 16, classes: 11 };
 
 /// Every case, in the order of the table.
 pub fn all() -> Vec<Case> {

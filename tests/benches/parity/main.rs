@@ -18,9 +18,10 @@
 //! has lost its core to a stranger makes the others burn theirs. The column `others` says what share of the cores went to
 //! other processes; above some percent, believe `--threads 1` and the ratio of CPU times, or nothing.
 //!
-//! **Memory.** A worker reports its resident set before it builds the network (Python and libtorch are most of theirs)
-//! and its largest one at the end. What is judged is the difference, the memory of the work, because the share of the
-//! libraries depends on how PyTorch was built; the peaks themselves are in the table too.
+//! **Memory.** What is judged is the largest resident set of each process, which is what a machine must have. Python and
+//! libtorch are a good part of theirs, the more so in builds for CUDA. So each worker also says what it held before it
+//! built the network, and the column `of the work` compares what came on top: weights, which both must have, activations
+//! and gradients.
 //!
 //! **What is compared.** Networks of the same shapes and the same work, each as its own users run it: ours through the
 //! functions the stages call, theirs as the official code of ST++ writes it. [`case`] has the list.

@@ -9,15 +9,16 @@ use stpp::base::stream::Stream;
 use stpp::data::decode::{decode_mask, decode_rgb};
 use stpp::data::image::{IGNORE, Mask, Rgb};
 use stpp::data::loader::{Batch, Loading, SampleError, Samples, batches};
+use stpp::data::reader::{PixelError, Pixels};
 use stpp::data::sampler::TrainItem;
 use stpp::nn::Network;
 use stpp::spec::augment::Augment;
 use stpp::spec::method::Tta;
 use stpp::spec::model::{Backbone, Head, Model};
 use stpp::spec::train::{Length, Train};
-use stpp::train::evaluate::{InferenceError, argmax, for_each_image};
+use stpp::train::evaluate::{InferenceError, for_each_image};
 use stpp::train::fit::{Fit, one_step};
-use stpp::train::predict::predict_tta;
+use stpp::train::predict::{Looking, Prediction};
 use stpp::train::sgd::Sgd;
 
 use crate::Failure;
@@ -88,16 +89,29 @@ fn label(net: &Net, count: usize, size: (usize, usize), tta: Tta) -> Result<Repe
     let network = network(net)?;
     let mut stream = Stream::at(0, "bench", "images", 0, "");
     let pixels = (0..size.0 * size.1 * 3).map(|_| stream.below(256) as u8).collect();
-    let image = Rgb::new(size.0, size.1, pixels);
+    let image = Same(Arc::new(Rgb::new(size.0, size.1, pixels)));
     let ids: Vec<String> = (0..count).map(|index| index.to_string()).collect();
     Ok(Box::new(move || {
-        for_each_image(&ids, &mut Quiet::default(), |id| {
-            predict_tta(&network, &image, &tta, &Device::Cpu)
-                .map(|probabilities| argmax(&probabilities))
+        for_each_image(&ids, &image, &mut Quiet::default(), |id| {
+            Prediction::of(&network, &image.0, Looking::Augmented(&tta), &Device::Cpu)
+                .map(|prediction| prediction.classes())
                 .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })
         })?;
         Ok(())
     }))
+}
+
+/// One image under every name.
+struct Same(Arc<Rgb>);
+
+impl Pixels for Same {
+    fn image(&self, _: &str) -> Result<Arc<Rgb>, PixelError> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    fn truth(&self, _: &str) -> Result<Option<Arc<Mask>>, PixelError> {
+        Ok(None)
+    }
 }
 
 fn pipeline(images: usize, base_size: usize, crop: usize, augment: &Augment) -> Result<Repetition, Failure> {
@@ -111,6 +125,7 @@ fn pipeline(images: usize, base_size: usize, crop: usize, augment: &Augment) -> 
         batch: images,
         crop,
         base_size,
+        normalisation: Backbone::Resnet18.normalisation(),
         drop_last: true,
         weak: augment.weak.clone(),
         strong: augment.strong.clone(),

@@ -110,7 +110,7 @@ fn cells(row: &Row) -> Vec<String> {
     let (low, high) =
         (ratios.iter().copied().fold(f64::MAX, f64::min), ratios.iter().copied().fold(0.0, f64::max));
     let ratio = median(ratios);
-    let memory = ours.of_work() / theirs.of_work();
+    let memory = ours.peak as f64 / theirs.peak as f64;
     let megabytes = |memory: &Memory| format!("{:.0}", memory.peak as f64 / f64::from(1 << 20));
     vec![
         row.name.to_owned(),
@@ -124,8 +124,8 @@ fn cells(row: &Row) -> Vec<String> {
         row.target.time.map_or("", |most| verdict(ratio, most)).to_owned(),
         megabytes(ours),
         megabytes(theirs),
-        format!("{:.2}", ours.peak as f64 / theirs.peak as f64),
         format!("{memory:.2}"),
+        format!("{:.2}", ours.of_work() / theirs.of_work()),
         format!("≤ {:.2}", row.target.memory),
         verdict(memory, row.target.memory).to_owned(),
     ]

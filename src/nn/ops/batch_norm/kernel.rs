@@ -1,11 +1,13 @@
 //! Batch normalisation on the CPU: a work item per channel, sums in double precision.
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use super::super::activation::{Activation, Pointwise, with_pointwise};
 use super::super::memory::Shared;
-use super::super::simd::wide;
 use super::Form;
+use crate::base::simd::{Loops, run};
 
 /// Partial sums kept side by side, so that additions don't wait for each other.
 const LANES: usize = 8;
@@ -76,7 +78,7 @@ impl Sizes {
     /// Runs `f` for each channel and returns the results in order.
     fn each_channel<R: Send>(self, f: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
         let few = (WORTHWHILE / self.per_channel()).max(1);
-        (0..self.channels).into_par_iter().with_min_len(few).map(|channel| wide(|| f(channel))).collect()
+        (0..self.channels).into_par_iter().with_min_len(few).map(f).collect()
     }
 }
 
@@ -109,25 +111,56 @@ pub(super) fn forward(
     let mut out = vec![0.0; x.len()];
     let shared = Shared::new(&mut out);
     let moments = with_pointwise!(form.activation, A => sizes.each_channel(|channel| {
-        let found = moments(x, sizes, channel, form.epsilon);
-        let (scale, shift) = (found.inverse * affine.0[channel], affine.1[channel]);
+        let (weight, bias) = (affine.0[channel], affine.1[channel]);
+        let loops = Forward { sizes, channel, x, weight, bias, shortcut, epsilon: form.epsilon, out: &shared };
+        run(Of::<A, _>(loops, PhantomData))
+    }));
+    (out, moments)
+}
+
+/// One channel's loops with an activation.
+struct Of<A, L>(L, PhantomData<A>);
+
+/// One channel of a forward pass.
+struct Forward<'a> {
+    sizes: Sizes,
+    channel: usize,
+    x: &'a [f32],
+    weight: f32,
+    bias: f32,
+    shortcut: Option<&'a [f32]>,
+    epsilon: f64,
+    out: &'a Shared<'a>,
+}
+
+impl<A: Pointwise> Loops for Of<A, Forward<'_>> {
+    type Output = Channel;
+
+    #[inline(always)]
+    fn run(self) -> Channel {
+        let Forward { sizes, channel, x, weight, bias, shortcut, epsilon, out } = self.0;
+        let found = moments(x, sizes, channel, epsilon);
+        let scale = found.inverse * weight;
         for start in sizes.planes(channel) {
             // SAFETY: a channel's planes are one item's.
-            let out = unsafe { shared.part(start, sizes.pixels) };
+            let out = unsafe { out.part(start, sizes.pixels) };
             let x = &x[start..start + sizes.pixels];
             match shortcut {
-                None => out.iter_mut().zip(x).for_each(|(o, &v)| *o = A::of((v - found.mean) * scale + shift)),
+                None => {
+                    for (o, &v) in out.iter_mut().zip(x) {
+                        *o = A::of((v - found.mean) * scale + bias);
+                    }
+                }
                 Some(add) => {
                     let add = &add[start..start + sizes.pixels];
                     for ((o, &v), &a) in out.iter_mut().zip(x).zip(add) {
-                        *o = A::of((v - found.mean) * scale + shift + a);
+                        *o = A::of((v - found.mean) * scale + bias + a);
                     }
                 }
             }
         }
         found
-    }));
-    (out, moments)
+    }
 }
 
 /// What the forward pass leaves for the way back.
@@ -162,12 +195,8 @@ pub(super) fn backward(
         let upstream = Shared::new(&mut gradient);
         let own = (wants_x && wants_shortcut).then(|| Shared::new(&mut own));
         with_pointwise!(activation, A => sizes.each_channel(|channel| {
-            let item = Item { kept, sizes, channel };
-            let sums = item.sums::<A>(&upstream);
-            if wants_x {
-                item.spread(sums, &upstream, own.as_ref());
-            }
-            sums
+            let (upstream, own) = (&upstream, own.as_ref());
+            run(Of::<A, _>(Backward { kept, sizes, channel, wants_x, upstream, own }, PhantomData))
         }))
     };
     let (weight, bias) = (by_channel.iter().map(|s| s.1 as f32), by_channel.iter().map(|s| s.0 as f32));
@@ -182,24 +211,46 @@ pub(super) fn backward(
 }
 
 /// One channel of a backward pass.
-struct Item<'a> {
+#[derive(Clone, Copy)]
+struct Backward<'a> {
     kept: Kept<'a>,
     sizes: Sizes,
     channel: usize,
+    wants_x: bool,
+    /// The gradient of the result.
+    upstream: &'a Shared<'a>,
+    /// Room for the gradient of x, where it does not take the place of the result's.
+    own: Option<&'a Shared<'a>>,
 }
 
-impl Item<'_> {
+impl<A: Pointwise> Loops for Of<A, Backward<'_>> {
+    /// The gradients of bias and weight.
+    type Output = (f64, f64);
+
+    #[inline(always)]
+    fn run(self) -> (f64, f64) {
+        let sums = self.0.sums::<A>();
+        if self.0.wants_x {
+            self.0.spread(sums);
+        }
+        sums
+    }
+}
+
+impl Backward<'_> {
     /// Lets through what passes the activation, in place, and returns the gradients of bias and weight.
     #[inline(always)]
-    fn sums<A: Pointwise>(&self, upstream: &Shared<'_>) -> (f64, f64) {
-        let Self { kept, sizes, channel } = *self;
+    fn sums<A: Pointwise>(&self) -> (f64, f64) {
+        let Self { kept, sizes, channel, upstream, .. } = *self;
         let Channel { mean, inverse, .. } = kept.moments[channel];
         let mut sums = Sums::default();
         for start in sizes.planes(channel) {
             // SAFETY: a channel's planes are one item's.
             let gradient = unsafe { upstream.part(start, sizes.pixels) };
             let (x, out) = (&kept.x[start..][..sizes.pixels], &kept.out[start..][..sizes.pixels]);
-            gradient.iter_mut().zip(out).for_each(|(g, &y)| *g = if A::passes(y) { *g } else { 0.0 });
+            for (g, &y) in gradient.iter_mut().zip(out) {
+                *g = if A::passes(y) { *g } else { 0.0 };
+            }
             sums.add([x, gradient], |[x, gradient]| {
                 let gradient = f64::from(gradient);
                 (gradient, gradient * f64::from(x - mean))
@@ -211,8 +262,8 @@ impl Item<'_> {
 
     /// Writes the gradient of x to `own`, or over that of the result.
     #[inline(always)]
-    fn spread(&self, (plain, weighted): (f64, f64), upstream: &Shared<'_>, own: Option<&Shared<'_>>) {
-        let Self { kept, sizes, channel } = *self;
+    fn spread(&self, (plain, weighted): (f64, f64)) {
+        let Self { kept, sizes, channel, upstream, own, .. } = *self;
         let Channel { mean, inverse, .. } = kept.moments[channel];
         let n = sizes.per_channel() as f64;
         let scale = kept.weight[channel] * inverse;

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::super::super::simd::wide_fn;
+use crate::base::simd::wide_fn;
 
 /// Planes computed together.
 pub(super) const LANES: usize = 8;

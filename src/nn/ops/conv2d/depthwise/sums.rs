@@ -1,7 +1,7 @@
 //! The arithmetic: sums over taps and sums over pixels, as many at a time as stay in registers.
 
-use super::super::super::simd::wide_fn;
 use super::lanes::{LANES, Lanes};
+use crate::base::simd::wide_fn;
 
 /// Sums that stay in the sixteen registers of AVX2, together with what is multiplied.
 const MOST: usize = 10;

@@ -1,9 +1,9 @@
 //! Images on their way into the products and out of them.
 
-use super::super::super::simd::wide;
 use super::lines::{Step, along, join, load, split, store};
 use super::tiling::{Chunk, Layer, Run};
 use super::{FREQUENCIES, maps};
+use crate::base::simd::{self, Loops};
 
 /// Which map an image goes through on its way into the products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +12,14 @@ pub(super) enum Map {
     Input,
     /// A y Aᵀ, of the gradient of its output.
     Gradient,
+}
+
+/// The images (B, C, pixels) of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Images<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) channels: usize,
+    pub(super) pixels: usize,
 }
 
 /// Maps images into the products.
@@ -31,19 +39,15 @@ impl<'a> Analysis<'a> {
         Self { layer, map, evens: vec![0.0; reach], odds: vec![0.0; reach], halves: Vec::new() }
     }
 
-    /// Maps a channel: `plane(image)` is its pixels, `tiles` its part of the panel, with `pitch` tiles per frequency.
-    pub(super) fn map<'b>(
+    /// Maps a channel of a chunk of tiles, into its part of the panel, with `pitch` tiles per frequency.
+    pub(super) fn map(
         &mut self,
         chunk: &Chunk,
-        plane: impl Fn(usize) -> &'b [f32],
+        images: Images<'_>,
+        channel: usize,
         (tiles, pitch): (&mut [f32], usize),
     ) {
-        wide(|| {
-            for run in &chunk.runs {
-                self.rows(run, plane(run.image));
-                self.columns(run, (tiles, pitch));
-            }
-        });
+        simd::run(MapChannel { analysis: self, chunk, images, channel, tiles, pitch });
         // What fills the lines up is multiplied too: unread, but NaN and subnormal numbers would cost time.
         tiles[..FREQUENCIES * pitch].chunks_exact_mut(pitch).for_each(|line| line[chunk.tiles..].fill(0.0));
     }
@@ -121,6 +125,29 @@ impl<'a> Analysis<'a> {
     }
 }
 
+struct MapChannel<'a, 'b> {
+    analysis: &'a mut Analysis<'b>,
+    chunk: &'a Chunk,
+    images: Images<'a>,
+    channel: usize,
+    tiles: &'a mut [f32],
+    pitch: usize,
+}
+
+impl Loops for MapChannel<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Images { values, channels, pixels } = self.images;
+        for run in &self.chunk.runs {
+            let plane = &values[(run.image * channels + self.channel) * pixels..][..pixels];
+            self.analysis.rows(run, plane);
+            self.analysis.columns(run, (self.tiles, self.pitch));
+        }
+    }
+}
+
 /// Maps lines of even and odd pixels; the input map reads on `shift` tiles further.
 #[inline(always)]
 fn apply(map: Map, (evens, odds): (&[f32], &[f32]), shift: usize, out: [&mut [f32]; 4]) {
@@ -159,50 +186,67 @@ fn apply(map: Map, (evens, odds): (&[f32], &[f32]), shift: usize, out: [&mut [f3
     }
 }
 
-/// Aᵀ m A of a channel: `products` holds its lines of the panel, `row(image, y)` lends a row of the output; `pixels`
-/// is scratch space for four lines.
-pub(super) fn synthesise<'a>(
-    layer: &Layer,
-    chunk: &Chunk,
-    (products, pitch): (&[f32], usize),
-    pixels: &mut [f32],
-    row: impl Fn(usize, usize) -> &'a mut [f32],
-) {
-    struct Output<'a> {
-        products: &'a [f32],
-        pitch: usize,
-        pixels: &'a mut [f32],
-    }
-    impl Step for Output<'_> {
-        #[inline(always)]
-        fn step<const N: usize>(&mut self, at: usize) {
-            let line = |frequency: usize| load::<N>(self.products, frequency * self.pitch + at);
-            let mut rows = [[[0.0; N]; 4]; 2];
-            for q in 0..4 {
-                let pair = maps::output([line(q), line(4 + q), line(8 + q), line(12 + q)]);
-                (rows[0][q], rows[1][q]) = (pair[0], pair[1]);
-            }
-            for (half, row) in rows.into_iter().enumerate() {
-                let pair = maps::output(row);
-                store(self.pixels, 2 * half * self.pitch + at, pair[0]);
-                store(self.pixels, (2 * half + 1) * self.pitch + at, pair[1]);
-            }
-        }
-    }
-    wide(|| {
-        along(chunk.tiles, Output { products, pitch, pixels: &mut *pixels });
-        let (rows, columns) = (&layer.rows, &layer.columns);
-        for run in &chunk.runs {
+/// Aᵀ m A of a channel.
+pub(super) struct Synthesis<'a, F> {
+    pub(super) layer: &'a Layer,
+    pub(super) chunk: &'a Chunk,
+    /// The lines of the channel in the panel of products, with `pitch` tiles per frequency.
+    pub(super) products: &'a [f32],
+    pub(super) pitch: usize,
+    /// Scratch space for four lines of tiles: the even and odd pixels of their even and odd rows.
+    pub(super) pixels: &'a mut [f32],
+    /// Lends row y of the channel's output for an image.
+    pub(super) row: F,
+}
+
+impl<'a, F: Fn(usize, usize) -> &'a mut [f32]> Loops for Synthesis<'a, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(mut self) {
+        along(
+            self.chunk.tiles,
+            Pixels { products: self.products, pitch: self.pitch, pixels: &mut *self.pixels },
+        );
+        let (rows, columns) = (&self.layer.rows, &self.layer.columns);
+        for run in &self.chunk.runs {
             for (index, tile) in run.rows.clone().enumerate() {
                 let at = run.at + index * columns.count;
-                for (half, pixels) in pixels.chunks_exact(2 * pitch).enumerate() {
+                for (half, pixels) in self.pixels.chunks_exact(2 * self.pitch).enumerate() {
                     if let Some(y) = rows.covered(tile, half) {
-                        let (evens, odds) =
-                            (&pixels[at..][..columns.count], &pixels[pitch + at..][..columns.count]);
-                        join(evens, odds, columns.dilation, row(run.image, y));
+                        let (evens, odds) = pixels.split_at(self.pitch);
+                        let (evens, odds) = (&evens[at..][..columns.count], &odds[at..][..columns.count]);
+                        join(evens, odds, columns.dilation, (self.row)(run.image, y));
                     }
                 }
             }
         }
-    });
+    }
+}
+
+/// Maps products to pixels.
+struct Pixels<'a> {
+    products: &'a [f32],
+    pitch: usize,
+    pixels: &'a mut [f32],
+}
+
+impl Step for Pixels<'_> {
+    #[inline(always)]
+    fn step<const N: usize>(&mut self, at: usize) {
+        let mut rows = [[[0.0; N]; 4]; 2];
+        for q in 0..4 {
+            let mut column = [[0.0; N]; 4];
+            for (i, line) in column.iter_mut().enumerate() {
+                *line = load(self.products, (4 * i + q) * self.pitch + at);
+            }
+            let [even, odd] = maps::output(column);
+            (rows[0][q], rows[1][q]) = (even, odd);
+        }
+        for (half, row) in rows.into_iter().enumerate() {
+            let [even, odd] = maps::output(row);
+            store(self.pixels, 2 * half * self.pitch + at, even);
+            store(self.pixels, (2 * half + 1) * self.pitch + at, odd);
+        }
+    }
 }

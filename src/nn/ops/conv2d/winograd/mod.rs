@@ -10,18 +10,19 @@
 //!
 //! `tiling` says where tiles lie, under any dilation; `image` and `weights` map them in and out.
 
+mod convolve;
 mod image;
 mod lines;
 mod maps;
 mod tiling;
 mod weights;
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
-use self::image::{Analysis, Map, synthesise};
+use self::convolve::convolve;
+use self::image::{Analysis, Images, Map};
 use self::tiling::{Chunk, Layer};
+use self::weights::Kernels;
 use super::super::gemm::{Matrix, TERMS, Target, multiply};
 use super::super::memory::{Shared, with_scratch};
 use super::geometry::Geometry;
@@ -29,21 +30,20 @@ use super::geometry::Geometry;
 /// Products per tile.
 const FREQUENCIES: usize = 16;
 
-/// Most tiles multiplied at a time.
-const TILES: usize = 192;
+/// Values of a cache line.
+const LINE: usize = 16;
 
-/// Most values of a panel of the weights' gradient.
+/// Most values of mapped images that are kept at a time.
 const VALUES: usize = 8 << 20;
 
 /// Channels mapped by one work item.
 const CHANNELS: usize = 8;
 
-/// Multiplications worth handing to another thread.
-const WORTHWHILE: usize = 1 << 20;
-
 /// Values of channels by frequencies: value v of frequency f of channel c is at c · `stride` + f · `pitch` + v.
 #[derive(Debug, Clone, Copy)]
 struct Panel {
+    /// Values of a frequency, filled up to whole vectors.
+    columns: usize,
     pitch: usize,
     stride: usize,
 }
@@ -51,10 +51,11 @@ struct Panel {
 impl Panel {
     /// A panel with `values` values of each frequency.
     fn new(values: usize) -> Self {
-        // Whole vectors; and channels never a multiple of a memory page apart, where the values of all channels would
-        // compete for a few lines of the first-level cache.
-        let pitch = values.next_multiple_of(8);
-        Self { pitch, stride: FREQUENCIES * pitch + 16 }
+        // An odd number of cache lines between neighbours, or else they would compete for a few places in the
+        // first-level cache.
+        let odd = |values: usize| (values.div_ceil(LINE) | 1) * LINE;
+        let pitch = odd(values);
+        Self { columns: values.next_multiple_of(8), pitch, stride: odd(FREQUENCIES * pitch) }
     }
 
     /// The matrix (channel, value) of a frequency.
@@ -75,11 +76,7 @@ pub(super) fn applies(g: &Geometry) -> bool {
 
 /// `(B, O, oh, ow)` from `x` (B, C, H, W) and `weight` (O, C·9).
 pub(super) fn forward(g: &Geometry, x: &[f32], weight: &[f32]) -> Vec<f32> {
-    let layer = Layer::new(g);
-    with_scratch(layer.outputs * Panel::new(layer.inputs).stride, |weights| {
-        weights::analyse(g, weight, weights);
-        convolve(&layer, x, weights)
-    })
+    convolve(&Layer::new(g), x, Kernels::new(g, weight))
 }
 
 /// The gradients of the input and of the weight, those that are wanted.
@@ -90,64 +87,9 @@ pub(super) fn backward(
     grad: &[f32],
     wanted: (bool, bool),
 ) -> (Vec<f32>, Vec<f32>) {
-    let input = || {
-        let layer = Layer::new(g).adjoint();
-        with_scratch(layer.outputs * Panel::new(layer.inputs).stride, |weights| {
-            weights::analyse_adjoint(g, weight, weights);
-            convolve(&layer, grad, weights)
-        })
-    };
-    let grad_x = if wanted.0 { input() } else { Vec::new() };
-    let grad_weight = if wanted.1 { weight_gradient(g, x, grad) } else { Vec::new() };
-    (grad_x, grad_weight)
-}
-
-/// Convolves `x` with mapped weights, chunk by chunk of tiles.
-fn convolve(layer: &Layer, x: &[f32], weights: &[f32]) -> Vec<f32> {
-    let mut out = vec![0.0; layer.batch * layer.outputs * layer.out_pixels()];
-    let shared = Shared::new(&mut out);
-    let least = (layer.work() / WORTHWHILE).clamp(1, 2);
-    let chunks = layer.chunks(TILES, least);
-    chunks.into_par_iter().for_each(|chunk| convolve_chunk(layer, &chunk, x, weights, &shared));
-    out
-}
-
-/// The output pixels of one chunk.
-fn convolve_chunk(layer: &Layer, chunk: &Chunk, x: &[f32], weights: &[f32], out: &Shared<'_>) {
-    let (panel, kernels) = (Panel::new(chunk.tiles), Panel::new(layer.inputs));
-    let depth = layer.inputs.min(TERMS);
-    let mut analysis = Analysis::new(layer, Map::Input);
-    with_scratch((depth + layer.outputs) * panel.stride + 4 * panel.pitch, |scratch| {
-        let (tiles, rest) = scratch.split_at_mut(depth * panel.stride);
-        let (products, pixels) = rest.split_at_mut(layer.outputs * panel.stride);
-        for first in (0..layer.inputs).step_by(TERMS) {
-            let depth = TERMS.min(layer.inputs - first);
-            for (index, tiles) in tiles.chunks_exact_mut(panel.stride).take(depth).enumerate() {
-                let plane = |image| channel(x, image * layer.inputs + first + index, layer.in_pixels());
-                analysis.map(chunk, plane, (tiles, panel.pitch));
-            }
-            let own = Shared::new(products);
-            for frequency in 0..FREQUENCIES {
-                let size = (layer.outputs, depth, panel.pitch);
-                let kernels = kernels.matrix(&weights[first..], frequency);
-                let target = panel.target(&own, frequency);
-                // SAFETY: the scratch space is this thread's.
-                unsafe { multiply(target, first > 0, size, kernels, panel.matrix(tiles, frequency)) };
-            }
-        }
-        for (index, products) in products.chunks_exact(panel.stride).enumerate() {
-            synthesise(layer, chunk, (products, panel.pitch), pixels, |image, y| {
-                let width = layer.columns.outputs;
-                let start = (image * layer.outputs + index) * layer.out_pixels() + y * width;
-                // SAFETY: chunks don't share output rows, and one is held at a time.
-                unsafe { out.part(start, width) }
-            });
-        }
-    });
-}
-
-fn channel(values: &[f32], index: usize, pixels: usize) -> &[f32] {
-    &values[index * pixels..][..pixels]
+    let of_x = || convolve(&Layer::new(g).adjoint(), grad, Kernels::adjoint(g, weight));
+    let of_weight = || weight_gradient(g, x, grad);
+    (wanted.0.then(of_x).unwrap_or_default(), wanted.1.then(of_weight).unwrap_or_default())
 }
 
 /// The gradient (O, C, 3, 3) of the weight.
@@ -176,18 +118,17 @@ fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Vec<f32> {
     })
 }
 
-/// Maps all channels of `images`, which are the input of `layer` or the gradient of its output.
-fn analyse(layer: &Layer, map: Map, chunk: &Chunk, images: &[f32], tiles: &mut [f32]) {
+/// Maps all channels of the input of `layer`, or of the gradient of its output.
+fn analyse(layer: &Layer, map: Map, chunk: &Chunk, values: &[f32], tiles: &mut [f32]) {
     let panel = Panel::new(chunk.tiles);
-    let (depth, pixels) = match map {
-        Map::Input => (layer.inputs, layer.in_pixels()),
-        Map::Gradient => (layer.outputs, layer.out_pixels()),
+    let images = match map {
+        Map::Input => Images { values, channels: layer.inputs, pixels: layer.in_pixels() },
+        Map::Gradient => Images { values, channels: layer.outputs, pixels: layer.out_pixels() },
     };
     tiles.par_chunks_mut(CHANNELS * panel.stride).enumerate().for_each(|(item, tiles)| {
         let mut analysis = Analysis::new(layer, map);
         for (index, tiles) in tiles.chunks_exact_mut(panel.stride).enumerate() {
-            let plane = |image| channel(images, image * depth + item * CHANNELS + index, pixels);
-            analysis.map(chunk, plane, (tiles, panel.pitch));
+            analysis.map(chunk, images, item * CHANNELS + index, (tiles, panel.pitch));
         }
     });
 }

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::super::super::simd::wide;
 use super::super::geometry::Geometry;
 use super::{FREQUENCIES, Panel, maps};
+use crate::base::simd::{self, Loops};
 
 /// Kernels mapped at a time: what a panel is padded to a multiple of.
 const LANES: usize = 8;
@@ -15,42 +15,88 @@ const CHANNELS: usize = 8;
 /// One value of each of some kernels.
 type Line = [f32; LANES];
 
-/// G g Gᵀ of `weight` (O, C, 3, 3), as a panel of O channels with C values.
-pub(super) fn analyse(g: &Geometry, weight: &[f32], panel: &mut [f32]) {
-    map_all(g.inputs, panel, |output, input| &weight[(output * g.inputs + input) * 9..][..9], |tap| tap);
-}
-
-/// The same for the adjoint convolution, whose kernels are turned by half a turn: C channels with O values.
-pub(super) fn analyse_adjoint(g: &Geometry, weight: &[f32], panel: &mut [f32]) {
-    map_all(g.outputs, panel, |input, output| &weight[(output * g.inputs + input) * 9..][..9], |tap| 8 - tap);
-}
-
-/// Maps the taps `order(0..9)` of the kernels `kernel(channel, value)`.
-fn map_all<'a>(
+/// The kernels of a convolution, a channel of kernels per output of the layer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kernels<'a> {
+    weight: &'a [f32],
+    /// Kernels of a channel: inputs of the layer.
     values: usize,
-    out: &mut [f32],
-    kernel: impl Fn(usize, usize) -> &'a [f32] + Sync,
-    order: impl Fn(usize) -> usize + Sync,
-) {
-    let panel = Panel::new(values);
-    out.par_chunks_mut(CHANNELS * panel.stride).enumerate().for_each(|(item, out)| {
-        wide(|| {
-            for first in (0..values).step_by(LANES) {
-                for (index, out) in out.chunks_exact_mut(panel.stride).enumerate() {
-                    let mut taps = [[0.0; LANES]; 9];
-                    for lane in 0..LANES.min(values - first) {
-                        let kernel = kernel(item * CHANNELS + index, first + lane);
-                        for (tap, line) in taps.iter_mut().enumerate() {
-                            line[lane] = kernel[order(tap)];
-                        }
-                    }
-                    for (line, out) in map_block(&taps).iter().zip(out.chunks_exact_mut(panel.pitch)) {
-                        out[first..first + LANES].copy_from_slice(line);
-                    }
+    /// Kernels between neighbouring channels and between neighbouring values.
+    strides: (usize, usize),
+    /// Whether taps are in reverse order.
+    turned: bool,
+}
+
+impl<'a> Kernels<'a> {
+    /// Those of `weight` (O, C, 3, 3).
+    pub(super) fn new(g: &Geometry, weight: &'a [f32]) -> Self {
+        Self { weight, values: g.inputs, strides: (g.inputs, 1), turned: false }
+    }
+
+    /// Those of the adjoint convolution, which are turned by half a turn.
+    pub(super) fn adjoint(g: &Geometry, weight: &'a [f32]) -> Self {
+        Self { weight, values: g.outputs, strides: (1, g.inputs), turned: true }
+    }
+
+    /// The panel of their frequencies.
+    pub(super) fn panel(&self) -> Panel {
+        Panel::new(self.values)
+    }
+
+    /// G g Gᵀ of the kernels of as many channels as fit `panel`, from `channel` on.
+    pub(super) fn map(&self, channel: usize, panel: &mut [f32]) {
+        simd::run(MapKernels { kernels: *self, channel, panel: self.panel(), out: panel });
+    }
+
+    /// The same, by several threads.
+    pub(super) fn map_all(&self, panel: &mut [f32]) {
+        let channels = panel.par_chunks_mut(CHANNELS * self.panel().stride).enumerate();
+        channels.for_each(|(item, panel)| self.map(item * CHANNELS, panel));
+    }
+}
+
+/// Maps the kernels of some channels from `channel` on.
+struct MapKernels<'a> {
+    kernels: Kernels<'a>,
+    channel: usize,
+    panel: Panel,
+    out: &'a mut [f32],
+}
+
+impl Loops for MapKernels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Kernels { weight, values, strides, turned } = self.kernels;
+        for first in (0..values).step_by(LANES) {
+            for (index, out) in self.out.chunks_exact_mut(self.panel.stride).enumerate() {
+                // Lanes beyond the last kernel repeat it: nobody reads them.
+                let mut kernels = [&weight[..9]; LANES];
+                for (lane, kernel) in kernels.iter_mut().enumerate() {
+                    let value = (first + lane).min(values - 1);
+                    *kernel = &weight[9 * ((self.channel + index) * strides.0 + value * strides.1)..][..9];
+                }
+                let mut taps = [[0.0; LANES]; 9];
+                for (tap, line) in taps.iter_mut().enumerate() {
+                    let tap = if turned { 8 - tap } else { tap };
+                    *line = [
+                        kernels[0][tap],
+                        kernels[1][tap],
+                        kernels[2][tap],
+                        kernels[3][tap],
+                        kernels[4][tap],
+                        kernels[5][tap],
+                        kernels[6][tap],
+                        kernels[7][tap],
+                    ];
+                }
+                for (line, out) in map_block(&taps).iter().zip(out.chunks_exact_mut(self.panel.pitch)) {
+                    out[first..first + LANES].copy_from_slice(line);
                 }
             }
-        });
-    });
+        }
+    }
 }
 
 #[inline(always)]
@@ -69,31 +115,46 @@ fn map_block(taps: &[Line; 9]) -> [Line; FREQUENCIES] {
     out
 }
 
-/// Gᵀ u G: the gradient (O, C, 3, 3) of the weight from that of [`analyse`].
+/// Gᵀ u G: the gradient (O, C, 3, 3) of the weight from that of its panel.
 pub(super) fn synthesise(g: &Geometry, mapped: &[f32]) -> Vec<f32> {
     let panel = Panel::new(g.inputs);
     let mut out = vec![0.0; g.outputs * g.inputs * 9];
     let channels = mapped.par_chunks(CHANNELS * panel.stride);
     out.par_chunks_mut(CHANNELS * g.inputs * 9).zip(channels).for_each(|(out, mapped)| {
-        wide(|| {
-            let channels = mapped.chunks_exact(panel.stride);
-            for (out, mapped) in out.chunks_exact_mut(g.inputs * 9).zip(channels) {
-                for (block, out) in out.chunks_mut(LANES * 9).enumerate() {
-                    let mut lines = [[0.0; LANES]; FREQUENCIES];
-                    for (line, mapped) in lines.iter_mut().zip(mapped.chunks_exact(panel.pitch)) {
-                        line.copy_from_slice(&mapped[block * LANES..][..LANES]);
-                    }
-                    let taps = unmap_block(&lines);
-                    for (lane, kernel) in out.chunks_exact_mut(9).enumerate() {
-                        for (kernel, line) in kernel.iter_mut().zip(&taps) {
-                            *kernel = line[lane];
-                        }
+        simd::run(UnmapKernels { mapped, panel, inputs: g.inputs, out });
+    });
+    out
+}
+
+/// Maps the gradients of some channels back to those of their kernels.
+struct UnmapKernels<'a> {
+    mapped: &'a [f32],
+    panel: Panel,
+    inputs: usize,
+    out: &'a mut [f32],
+}
+
+impl Loops for UnmapKernels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let channels = self.mapped.chunks_exact(self.panel.stride);
+        for (out, mapped) in self.out.chunks_exact_mut(self.inputs * 9).zip(channels) {
+            for (block, out) in out.chunks_mut(LANES * 9).enumerate() {
+                let mut lines = [[0.0; LANES]; FREQUENCIES];
+                for (line, mapped) in lines.iter_mut().zip(mapped.chunks_exact(self.panel.pitch)) {
+                    line.copy_from_slice(&mapped[block * LANES..][..LANES]);
+                }
+                let taps = unmap_block(&lines);
+                for (lane, kernel) in out.chunks_exact_mut(9).enumerate() {
+                    for (kernel, line) in kernel.iter_mut().zip(&taps) {
+                        *kernel = line[lane];
                     }
                 }
             }
-        });
-    });
-    out
+        }
+    }
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention between pixels, for inference.
 
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::exp::exp_negative;
@@ -33,7 +33,7 @@ pub fn attention(query: &Tensor, key: &Tensor, value: &Tensor, heads: usize) -> 
         )
     }
     let sizes = Sizes { depth: channels / heads, queries: height * width, keys: below * across };
-    if !query.device().is_cpu() {
+    if !(query.device().is_cpu() && query.dtype() == DType::F32) {
         return reference(query, key, value, batch * heads, &sizes);
     }
     let (query, key, value) = (query.contiguous()?, key.contiguous()?, value.contiguous()?);
@@ -111,7 +111,7 @@ fn reference(query: &Tensor, key: &Tensor, value: &Tensor, heads: usize, sizes: 
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device};
+    use candle_core::Device;
 
     use super::*;
     use crate::nn::ops::fixture::Fixture;

@@ -1,6 +1,6 @@
 //! The Gaussian error linear unit, for inference.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use rayon::prelude::*;
 
 use super::exp::exp_negative;
@@ -16,7 +16,7 @@ const PIECE: usize = 1 << 13;
 /// # Errors
 /// When the device refuses.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
-    if !x.device().is_cpu() {
+    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
         return x.gelu_erf();
     }
     let x = x.contiguous()?;

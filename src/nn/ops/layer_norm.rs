@@ -1,6 +1,6 @@
 //! Layer normalisation over the channels of every pixel, for inference.
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::memory::{Shared, Values};
@@ -24,7 +24,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
             x.dims()
         )
     }
-    if !x.device().is_cpu() {
+    if !(x.device().is_cpu() && x.dtype() == DType::F32) {
         return reference(x, weight, bias, eps);
     }
     let (x, weight, bias) = (x.contiguous()?, weight.contiguous()?, bias.contiguous()?);

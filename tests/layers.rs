@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["base", "spec", "plan"]),
     ("stage", &["base", "spec", "plan", "data", "nn", "metric", "train", "method", "store"]),
     // The golden trace of `doctor` is a training without a stage.
-    ("run", &["base", "spec", "plan", "data", "nn::network", "train::fit", "store", "stage"]),
+    ("run", &["base", "spec", "plan", "data", "nn::network", "nn::weights", "train::fit", "store", "stage"]),
     ("track", &["base"]),
     ("screen", &["base", "run"]),
     // A report reads artifacts, and the types of what is in them are those of the stages that wrote them.

@@ -10,6 +10,9 @@ pub trait Progress: Send {
     /// A measured value, such as `("loss", 12, 0.73)`. Steps are optimiser steps, counted from 1.
     fn metric(&mut self, key: &str, step: u64, value: f64);
 
+    /// Something a person should know, in one line; for the screen only.
+    fn note(&mut self, _message: &str) {}
+
     /// Whether the user asked to stop: finish the unit at hand and return [`Interrupted`].
     fn stop_requested(&self) -> bool;
 }

@@ -39,6 +39,8 @@ pub enum ExpCommand {
     Ls(LsArgs),
     /// Show a resolved spec, or an ablation or run in the store
     Show(ShowArgs),
+    /// Write a trained model as safetensors, with the names of the official PyTorch code
+    Weights(WeightsArgs),
 }
 
 /// `stpp data …`
@@ -150,6 +152,22 @@ pub struct ShowArgs {
     /// Lay a value over the spec; can be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// `stpp exp weights`
+#[derive(Debug, ClapArgs)]
+pub struct WeightsArgs {
+    /// The first digits of a run id, as `exp show` lists them
+    pub run: String,
+    /// Which model of the run: teacher, student_1 or student; the run's result if left out
+    #[arg(long, value_name = "ROLE")]
+    pub role: Option<String>,
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
     /// Where to look.
     #[command(flatten)]
     pub store: StoreArgs,

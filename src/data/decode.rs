@@ -4,6 +4,7 @@
 //! palettes of segmentation datasets repeat colours, and class ids are what is trained on.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use png::{BitDepth, ColorType, Transformations};
 
@@ -130,6 +131,13 @@ pub fn decode_mask(bytes: &[u8], name: &str) -> Result<Mask, DecodeError> {
         }));
     }
     Ok(Mask::new(width, height, ids))
+}
+
+/// (width, height) of an image file, by its header; nothing where that can't be read.
+pub fn size(path: &Path) -> Option<(usize, usize)> {
+    let reader = image::ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    let (width, height) = reader.into_dimensions().ok()?;
+    Some((width as usize, height as usize))
 }
 
 /// The image as an RGB PNG; the same bytes for the same pixels.

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | what a dataset is | [`subset`], [`manifest`] |
 //! | which images are labeled | [`split`], compared with [`official`] lists |
-//! | opening, loading, checking pixels | `open`, [`dataset`], [`pixels`], [`shrink`] |
+//! | opening, loading, checking pixels | `open`, [`dataset`], [`pixels`], [`shrink`], [`size`] |
 //! | what can be wrong, and `stpp data check` | [`problem`], [`check`] |
 //! | files to pixels and back | [`decode`], [`image`] |
 //! | pixels to batches | [`reader`], [`remember`], [`augment`], [`sampler`], [`loader`] |
@@ -37,6 +37,7 @@ pub mod reader;
 pub mod remember;
 pub mod sampler;
 pub mod shrink;
+pub mod size;
 pub mod split;
 pub mod subset;
 pub mod synthetic;

@@ -21,6 +21,11 @@ pub fn mask(mask: Mask, long_side: usize) -> Mask {
     }
 }
 
+/// The size of an image that was shrunk so.
+pub fn size(width: usize, height: usize, long_side: usize) -> (usize, usize) {
+    target(width, height, long_side).unwrap_or((width, height))
+}
+
 fn target(width: usize, height: usize, long_side: usize) -> Option<(usize, usize)> {
     (width.max(height) > long_side).then(|| resize::with_long_side(width, height, long_side))
 }

@@ -96,23 +96,18 @@ impl Network {
         role: &str,
         device: &Device,
     ) -> std::result::Result<Self, NetworkError> {
-        let Model { backbone, head, width, output_stride, .. } = *model;
-        if backbone.is_frozen() {
-            return Err(NetworkError::NoFeatures(backbone));
-        }
-        check(model, classes)?;
-        if ![8, 16].contains(&output_stride) {
-            return Err(NetworkError::OutputStride(output_stride));
-        }
         let mut parameters = Parameters::default();
-        let mut builder = Builder::new(&mut parameters, seed, role, device);
-        let mut build = || {
-            let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
-            let channels = backbone.channels();
-            let head = head::build(&mut builder, head, channels, classes, width, output_stride)?;
-            Ok(Body::Whole(backbone, head))
-        };
-        let body = build().map_err(NetworkError::Device)?;
+        let body = body(model, None, classes, &mut Builder::new(&mut parameters, seed, role, device))?;
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
+    }
+
+    /// A network without initial values, to load a state into.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn blank(model: &Model, classes: usize, device: &Device) -> std::result::Result<Self, NetworkError> {
+        let mut parameters = Parameters::default();
+        let body = body(model, None, classes, &mut Builder::blank(&mut parameters, device))?;
         Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
     }
 
@@ -130,15 +125,24 @@ impl Network {
         role: &str,
         device: &Device,
     ) -> std::result::Result<Self, NetworkError> {
-        check(model, classes)?;
         let mut parameters = Parameters::default();
         let mut builder = Builder::new(&mut parameters, seed, role, device);
-        let channels = features.channels();
-        let head = match model.head {
-            model::Head::Linear => frozen::head::Head::linear(&mut builder, &channels, classes),
-            _ => frozen::head::Head::mlp(&mut builder, &channels, scaled(DECODED, model.width), classes),
-        };
-        let body = Body::Top(features, head.map_err(NetworkError::Device)?);
+        let body = body(model, Some(features), classes, &mut builder)?;
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
+    }
+
+    /// A head without initial values on frozen features, to load a state into.
+    ///
+    /// # Errors
+    /// As [`Network::on`].
+    pub fn blank_on(
+        features: Arc<Frozen>,
+        model: &Model,
+        classes: usize,
+        device: &Device,
+    ) -> std::result::Result<Self, NetworkError> {
+        let mut parameters = Parameters::default();
+        let body = body(model, Some(features), classes, &mut Builder::blank(&mut parameters, device))?;
         Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
     }
 
@@ -257,26 +261,47 @@ impl Network {
     /// Takes pretrained weights over into the backbone and says what did not fit.
     ///
     /// # Errors
-    /// When fewer than half of the backbone's tensors are found in `weights`; nothing is changed then.
+    /// When `weights` are of another network ([`WeightsFile::for_backbone`]); nothing is changed then.
     pub fn load_backbone(&self, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
         let all = self.parameters.all();
         let own =
             all.into_iter().filter_map(|(name, var)| Some((name.strip_prefix(BACKBONE)?, var))).collect();
-        let state = weights.backbone();
-        let report = state.fit(&own);
-        if report.loaded * 2 < own.len() {
-            return Err(WeightsError::OtherBackbone { path: weights.path().to_owned(), report });
-        }
+        let (state, report) = weights.for_backbone(&own)?;
         state.fill(&own)?;
         Ok(report)
     }
 }
 
-/// What any network asks of its model.
-fn check(model: &Model, classes: usize) -> std::result::Result<(), NetworkError> {
-    let Model { backbone, head, width, .. } = *model;
+/// How the pretrained weights of a file fit the backbone of `model`, without a network to load them into.
+///
+/// # Errors
+/// When `weights` are of another network ([`WeightsFile::for_backbone`], [`Frozen::new`]).
+pub fn fit_of(model: &Model, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
+    if let Some(family) = frozen::Family::of(model.backbone) {
+        return Ok(Frozen::new(family, weights, &Device::Cpu)?.report().clone());
+    }
+    let mut parameters = Parameters::default();
+    let mut builder = Builder::blank(&mut parameters, &Device::Cpu);
+    backbone::build(&mut builder, model.backbone, model.width, model.output_stride)
+        .map_err(WeightsError::Tensor)?;
+    Ok(weights.for_backbone(&parameters.all())?.1)
+}
+
+fn body(
+    model: &Model,
+    features: Option<Arc<Frozen>>,
+    classes: usize,
+    builder: &mut Builder<'_>,
+) -> std::result::Result<Body, NetworkError> {
+    let Model { backbone, head, width, output_stride, .. } = *model;
     if backbone.is_frozen() != head.reads_frozen() {
         return Err(NetworkError::OtherHead { backbone, head });
+    }
+    if backbone.is_frozen() != features.is_some() {
+        return Err(NetworkError::NoFeatures(backbone));
+    }
+    if ![8, 16].contains(&output_stride) {
+        return Err(NetworkError::OutputStride(output_stride));
     }
     if !(width > 0.0 && width.is_finite()) {
         return Err(NetworkError::Width(width));
@@ -284,8 +309,25 @@ fn check(model: &Model, classes: usize) -> std::result::Result<(), NetworkError>
     if !(2..=255).contains(&classes) {
         return Err(NetworkError::Classes(classes));
     }
-    Ok(())
+    let build = || match features {
+        Some(features) => {
+            let channels = features.channels();
+            let head = match head {
+                model::Head::Linear => frozen::head::Head::linear(builder, &channels, classes)?,
+                _ => frozen::head::Head::mlp(builder, &channels, scaled(DECODED, width), classes)?,
+            };
+            Ok(Body::Top(features, head))
+        }
+        None => {
+            let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
+            let head = head::build(builder, head, backbone.channels(), classes, width, output_stride)?;
+            Ok(Body::Whole(backbone, head))
+        }
+    };
+    build().map_err(NetworkError::Device)
 }
 
+#[cfg(test)]
+mod parity;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 
 use crate::base::stream::Stream;
 
@@ -46,21 +46,26 @@ pub enum Init {
 pub struct Builder<'a> {
     parameters: &'a mut Parameters,
     prefix: String,
-    seed: u64,
-    role: &'a str,
+    /// Seed and role of initial values; nothing where they are to be replaced anyway.
+    start: Option<(u64, &'a str)>,
     device: &'a Device,
 }
 
 impl<'a> Builder<'a> {
     /// A builder at the root.
     pub fn new(parameters: &'a mut Parameters, seed: u64, role: &'a str, device: &'a Device) -> Self {
-        Self { parameters, prefix: String::new(), seed, role, device }
+        Self { parameters, prefix: String::new(), start: Some((seed, role)), device }
+    }
+
+    /// A builder whose trainable parameters are 0, until a state is loaded.
+    pub fn blank(parameters: &'a mut Parameters, device: &'a Device) -> Self {
+        Self { parameters, prefix: String::new(), start: None, device }
     }
 
     /// A builder one level down, as a PyTorch submodule.
     pub fn at(&mut self, name: impl std::fmt::Display) -> Builder<'_> {
         let prefix = format!("{}{name}.", self.prefix);
-        Builder { parameters: self.parameters, prefix, seed: self.seed, role: self.role, device: self.device }
+        Builder { parameters: self.parameters, prefix, start: self.start, device: self.device }
     }
 
     /// A trainable parameter with its initial values.
@@ -69,8 +74,13 @@ impl<'a> Builder<'a> {
     /// When the device has no room.
     pub fn trainable(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Var> {
         let name = format!("{}{name}", self.prefix);
-        let stream = Stream::at(self.seed, "init", self.role, 0, &name);
-        let var = Var::from_tensor(&Tensor::from_vec(values(shape, init, stream), shape, self.device)?)?;
+        let var = match self.start {
+            Some((seed, role)) => {
+                let values = values(shape, init, Stream::at(seed, "init", role, 0, &name));
+                Var::from_tensor(&Tensor::from_vec(values, shape, self.device)?)?
+            }
+            None => Var::zeros(shape, DType::F32, self.device)?,
+        };
         let before = self.parameters.trainable.insert(name, var.clone());
         debug_assert!(before.is_none(), "two parameters of one name");
         Ok(var)

@@ -60,6 +60,25 @@ pub enum WeightsError {
         #[source]
         source: candle_core::Error,
     },
+    /// The file is of the right kind, and broken.
+    #[error("read weights from {}: it is damaged or cut short; copy or download it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        #[source]
+        source: candle_core::Error,
+    },
+    /// Something else under the name of weights.
+    #[error(
+        "read weights from {}: it is neither .safetensors nor a .pth file of PyTorch; \
+         a web page may have been saved in its place, so look into it, and download it again",
+        path.display()
+    )]
+    NoWeights {
+        /// The file.
+        path: PathBuf,
+    },
     /// PyTorch's format before 1.6.
     #[error(
         "read weights from {}: it is in PyTorch's old format; convert it with \
@@ -92,7 +111,10 @@ pub enum WeightsError {
         path: PathBuf,
     },
     /// Weights of another architecture or width.
-    #[error("use the weights in {} for this backbone: {report}", path.display())]
+    #[error(
+        "use the weights in {} for this backbone: they are of another network, or of another width: {report}",
+        path.display()
+    )]
     OtherBackbone {
         /// The file.
         path: PathBuf,
@@ -201,15 +223,10 @@ impl WeightsFile {
     /// Reads all tensors of a file.
     ///
     /// # Errors
-    /// When the file can't be read, is in PyTorch's old format, or has no tensors.
+    /// When the file can't be read, is damaged, in PyTorch's old format or no weights at all, or has no tensors.
     pub fn read(path: &Path) -> Result<Self, WeightsError> {
         let is_safetensors = path.extension().is_some_and(|e| e == "safetensors");
-        let tensors = if is_safetensors {
-            let read = candle_core::safetensors::load(path, &Device::Cpu);
-            read.map_err(|source| WeightsError::Read { path: path.to_owned(), source })?.into_iter().collect()
-        } else {
-            read_pth(path)?
-        };
+        let tensors = if is_safetensors { read_safetensors(path) } else { read_pth(path) }?;
         let mut state = State::default();
         for (name, tensor) in tensors {
             let name = name.strip_prefix("module.").unwrap_or(&name);
@@ -234,30 +251,60 @@ impl WeightsFile {
         &self.tensors
     }
 
-    /// The tensors of a backbone: those under `backbone.` if there are any, else all.
-    pub(crate) fn backbone(&self) -> State {
-        let inner: State = self
-            .tensors
-            .iter()
-            .filter_map(|(name, tensor)| Some((name.strip_prefix("backbone.")?.to_owned(), tensor.clone())))
-            .collect();
-        if inner.is_empty() { self.tensors.clone() } else { inner }
+    /// The tensors of a backbone, those under `backbone.` if there are any, else all; and how they fit variables of
+    /// the same names.
+    ///
+    /// # Errors
+    /// When more than a tenth of the variables is missing or of another shape, or more than a tenth of the tensors is
+    /// unused: a classifier is much less, another network much more.
+    pub(crate) fn for_backbone(
+        &self,
+        own: &BTreeMap<&str, &Var>,
+    ) -> Result<(State, WeightsReport), WeightsError> {
+        const PREFIX: &str = "backbone.";
+        let whole = self.tensors.iter().any(|(name, _)| name.starts_with(PREFIX));
+        let (mut state, mut outside) = (State::default(), Vec::new());
+        for (name, tensor) in self.tensors.iter() {
+            match name.strip_prefix(PREFIX) {
+                Some(inner) => state.insert(inner, tensor.clone()),
+                None if whole => outside.push(name.to_owned()),
+                None => state.insert(name, tensor.clone()),
+            }
+        }
+        let mut report = state.fit(own);
+        let lacking = report.missing.len() + report.misshaped.len();
+        let other = lacking * 10 > own.len() || report.unused.len() * 10 > state.len();
+        report.unused.extend(outside);
+        if other {
+            return Err(WeightsError::OtherBackbone { path: self.path.clone(), report });
+        }
+        Ok((state, report))
     }
+}
+
+fn read_safetensors(path: &Path) -> Result<Vec<(String, Tensor)>, WeightsError> {
+    let path = || path.to_owned();
+    let bytes = std::fs::read(path()).map_err(|e| WeightsError::Read { path: path(), source: e.into() })?;
+    let tensors = candle_core::safetensors::load_buffer(&bytes, &Device::Cpu);
+    Ok(tensors.map_err(|source| WeightsError::Damaged { path: path(), source })?.into_iter().collect())
 }
 
 /// The tensors of a zip .pth file, at its top level or under one of the usual keys.
 fn read_pth(path: &Path) -> Result<Vec<(String, Tensor)>, WeightsError> {
-    let unreadable = |source| WeightsError::Read { path: path.to_owned(), source };
+    let damaged = |source| WeightsError::Damaged { path: path.to_owned(), source };
     let mut start = [0; 2];
-    let opened = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    opened.map_err(|e| unreadable(e.into()))?;
-    if &start != b"PK" {
-        return Err(WeightsError::OldFormat { path: path.to_owned() });
+    let opened = File::open(path).and_then(|mut file| file.read(&mut start));
+    opened.map_err(|e| WeightsError::Read { path: path.to_owned(), source: e.into() })?;
+    match &start {
+        b"PK" => {}
+        // A pickle of its second protocol, as all old files are.
+        b"\x80\x02" => return Err(WeightsError::OldFormat { path: path.to_owned() }),
+        _ => return Err(WeightsError::NoWeights { path: path.to_owned() }),
     }
     for key in [None, Some("model"), Some("state_dict")] {
         let file = match PthTensors::new(path, key) {
             Ok(file) => file,
-            Err(source) if key.is_none() => return Err(unreadable(source)),
+            Err(source) if key.is_none() => return Err(damaged(source)),
             // There is no such key.
             Err(_) => continue,
         };
@@ -270,7 +317,7 @@ fn read_pth(path: &Path) -> Result<Vec<(String, Tensor)>, WeightsError> {
             if info.layout.start_offset() != 0 {
                 return Err(WeightsError::View { path: path.to_owned(), name: name.clone() });
             }
-            if let Some(tensor) = file.get(name).map_err(unreadable)? {
+            if let Some(tensor) = file.get(name).map_err(damaged)? {
                 tensors.push((name.clone(), tensor));
             }
         }
@@ -287,7 +334,7 @@ impl WeightsReport {
 }
 
 /// How many names of a long list are shown.
-const SHOWN: usize = 4;
+const SHOWN: usize = 8;
 
 impl fmt::Display for WeightsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -304,8 +351,8 @@ impl fmt::Display for WeightsReport {
                 continue;
             }
             write!(f, "; {} {what}: {}", names.len(), names[..names.len().min(SHOWN)].join(", "))?;
-            if names.len() > SHOWN {
-                write!(f, ", …")?;
+            if let Some(more) = names.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+                write!(f, " and {more} more")?;
             }
         }
         Ok(())

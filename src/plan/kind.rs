@@ -43,6 +43,11 @@ impl Kind {
         }
     }
 
+    /// Whether it leaves a model.
+    pub const fn trains(self) -> bool {
+        matches!(self, Self::Teacher | Self::Retrain)
+    }
+
     /// The kind's one word, as in file names and tables.
     pub const fn word(self) -> &'static str {
         match self {

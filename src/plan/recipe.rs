@@ -22,8 +22,9 @@ use super::work::{
 use crate::base::share;
 use crate::spec::augment::{Augment, Strong, StrongOn};
 use crate::spec::experiment::Experiment;
-use crate::spec::length::{marks, retrain_repeats, teacher_repeats, total_steps};
+use crate::spec::length::{marks, retrain_repeats, smallest_batch, teacher_repeats, total_steps};
 use crate::spec::method::{ImageCriterion, ImageSelect, Labels, PixelSelect, Select, Ties, Which};
+use crate::spec::model::Model;
 use crate::spec::train::{Length, Train};
 
 /// One stage of an experiment's chain.
@@ -82,6 +83,21 @@ pub enum RecipeError {
         items: usize,
         /// Batch size.
         batch: usize,
+    },
+    /// Batch normalisation would see a single value per channel.
+    #[error(
+        "plan the {role}: {items} images in batches of {batch} leave one image to a step, and {why}, so that batch \
+         normalisation would see one value per channel; set `drop_last = true`, or change `train.batch`"
+    )]
+    OneValue {
+        /// The model.
+        role: Role,
+        /// Training items of one epoch.
+        items: usize,
+        /// Batch size.
+        batch: usize,
+        /// What is normalised there.
+        why: String,
     },
     /// More checkpoints than the training is long.
     #[error(
@@ -299,6 +315,11 @@ impl Recipe<'_> {
             return Err(RecipeError::NoSteps { role, items, batch: train.batch });
         }
         let model = &self.experiment.model;
+        if smallest_batch(items, train) == 1
+            && let Some(why) = one_value(model, train.crop)
+        {
+            return Err(RecipeError::OneValue { role, items, batch: train.batch, why });
+        }
         let work = Work::Train(Box::new(Training {
             seed: self.experiment.seed,
             net: Net {
@@ -446,5 +467,15 @@ fn reliable_count(fraction: f64, images: usize) -> Result<usize, RecipeError> {
     match share::floor(fraction, images as u64) {
         0 => Err(RecipeError::NothingReliable { fraction, images }),
         reliable => Ok(reliable as usize),
+    }
+}
+
+/// Why a channel of a single image can be a single value somewhere in a network.
+fn one_value(model: &Model, crop: usize) -> Option<String> {
+    let stride = model.output_stride;
+    if crop <= stride {
+        Some(format!("a crop of {crop} pixels is one pixel at the output stride of {stride}"))
+    } else {
+        model.head.normalises_averages().then(|| "the head averages over images".to_owned())
     }
 }

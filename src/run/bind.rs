@@ -1,7 +1,7 @@
 //! Binding: a spec says what is meant, the files say what is there.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::digest::Digest;
@@ -9,10 +9,14 @@ use crate::base::fs::FileError;
 use crate::base::{canon, fs};
 use crate::data::dataset::Dataset;
 use crate::data::problem::DataProblems;
+use crate::data::size::ImageSize;
 use crate::data::subset::Subset;
+use crate::nn::network::fit_of;
+use crate::nn::weights::{WeightsError, WeightsFile};
 use crate::plan::Bound;
 use crate::plan::bound::Ids;
 use crate::spec::experiment::Experiment;
+use crate::spec::model::{Backbone, Model};
 
 /// Data that was opened, and what a plan has to know of it.
 #[derive(Clone)]
@@ -21,6 +25,8 @@ pub struct Opened {
     pub dataset: Arc<Dataset>,
     /// Their digests and ids.
     pub bound: Bound,
+    /// The image with the shortest side.
+    pub smallest: Option<ImageSize>,
 }
 
 /// What two experiments share when they read the same data and split.
@@ -32,7 +38,9 @@ pub fn binding(experiment: &Experiment) -> Digest {
 pub struct Binder<'a> {
     cache: &'a Path,
     opened: BTreeMap<Digest, Opened>,
-    weights: BTreeMap<std::path::PathBuf, Digest>,
+    weights: BTreeMap<PathBuf, Digest>,
+    /// Weights and the backbones that they were found to fit.
+    fitting: BTreeSet<Digest>,
 }
 
 /// Why an experiment can't be bound.
@@ -44,12 +52,23 @@ pub enum BindError {
     /// The weights can't be read.
     #[error("read the pretrained weights of `model.weights`")]
     Weights(#[source] FileError),
+    /// The weights are damaged, or of another network.
+    #[error("start a {backbone} of width {width} from `model.weights`")]
+    Pretrained {
+        /// The network.
+        backbone: Backbone,
+        /// Its width.
+        width: f64,
+        /// Why not.
+        #[source]
+        source: Box<WeightsError>,
+    },
 }
 
 impl<'a> Binder<'a> {
     /// A binder that caches manifests in a folder.
     pub fn new(cache: &'a Path) -> Self {
-        Self { cache, opened: BTreeMap::new(), weights: BTreeMap::new() }
+        Self { cache, opened: BTreeMap::new(), weights: BTreeMap::new(), fitting: BTreeSet::new() }
     }
 
     /// Opens an experiment's data, split and weights.
@@ -67,9 +86,22 @@ impl<'a> Binder<'a> {
                 let bytes = fs::read(path).map_err(BindError::Weights)?;
                 self.weights.insert(path.clone(), Digest::of(&bytes));
             }
-            opened.bound.weights = Some(self.weights[path]);
+            let digest = self.weights[path];
+            self.fits(&experiment.model, path, digest)?;
+            opened.bound.weights = Some(digest);
         }
         Ok(opened)
+    }
+
+    /// Whether the weights are those of the model's backbone, which each pair of them is asked once.
+    fn fits(&mut self, model: &Model, path: &Path, weights: Digest) -> Result<(), BindError> {
+        let pair = canon::digest("stpp fitting v1", &(weights, model.backbone, model.width));
+        if self.fitting.insert(pair) {
+            let fit = WeightsFile::read(path).and_then(|file| fit_of(model, &file));
+            let (backbone, width) = (model.backbone, model.width);
+            fit.map_err(|error| BindError::Pretrained { backbone, width, source: Box::new(error) })?;
+        }
+        Ok(())
     }
 }
 
@@ -85,5 +117,6 @@ fn open(experiment: &Experiment, cache: &Path) -> Result<Opened, DataProblems> {
         test: ids(Subset::Test),
         weights: None,
     };
-    Ok(Opened { dataset: Arc::new(dataset), bound })
+    let smallest = dataset.smallest();
+    Ok(Opened { dataset: Arc::new(dataset), bound, smallest })
 }

@@ -131,7 +131,7 @@ impl Executor<'_> {
                     },
                     Failed::Run(error) => *error,
                 })?;
-            trained |= matches!(node.kind, Kind::Teacher | Kind::Retrain);
+            trained |= node.kind.trains();
             let seconds = stage_watch.seconds();
             let costs = serde_json::json!({ "seconds": seconds, "threads": rayon::current_num_threads() });
             self.store.write_costs(&record, &costs)?;
@@ -299,6 +299,10 @@ impl Progress for Watcher<'_> {
     fn metric(&mut self, key: &str, step: u64, value: f64) {
         self.metrics.push((key.to_owned(), step, value));
         self.sink.take(&Event::Measured { stage: self.name.clone(), metric: key.to_owned(), step, value });
+    }
+
+    fn note(&mut self, message: &str) {
+        self.sink.take(&Event::Noted { message: format!("{}: {message}", self.name.words()) });
     }
 
     fn stop_requested(&self) -> bool {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::bind::{BindError, Binder};
 use crate::base::digest::Digest;
 use crate::data::dataset::Dataset;
+use crate::data::size::ImageSize;
 use crate::plan::recipe::{self, RecipeError};
 use crate::plan::{Graph, StageKey};
 use crate::spec::ablation::{Ablation, Member};
@@ -43,6 +44,17 @@ pub enum PlanError {
         /// What is wrong.
         #[source]
         source: RecipeError,
+    },
+    /// An image of which the network would see a part of a pixel.
+    #[error(
+        "use `{}`: it has {}x{} pixels, which is less than the output stride of {output_stride}; \
+         take it out of the lists, or enlarge it", image.id, image.width, image.height
+    )]
+    SmallImage {
+        /// The image.
+        image: ImageSize,
+        /// `model.output_stride`.
+        output_stride: usize,
     },
     /// The headline's images are not there.
     #[error(
@@ -88,6 +100,12 @@ impl PlannedStudy {
             let experiment = &member.experiment;
             let opened = binder.bind(experiment)?;
             let (dataset, bound) = (&opened.dataset, &opened.bound);
+            let output_stride = experiment.model.output_stride;
+            if let Some(image) = &opened.smallest
+                && image.shortest() < output_stride
+            {
+                return Err(PlanError::SmallImage { image: image.clone(), output_stride });
+            }
             let chain = recipe::add(&mut graph, experiment, bound, numerics)
                 .map_err(|source| PlanError::Recipe { member: words(member), source })?;
             let prepare = chain.steps.first().expect("a chain begins with prepare").key;

@@ -31,6 +31,15 @@ pub fn total_steps(items: usize, train: &Train) -> u64 {
     }
 }
 
+/// Images of the smallest batch of a training: the last one of an epoch where it is kept.
+pub fn smallest_batch(items: usize, train: &Train) -> usize {
+    let whole = steps_per_epoch(items, train.batch, true);
+    match items % train.batch.max(1) {
+        rest if rest > 0 && !train.drop_last && total_steps(items, train) > whole => rest,
+        _ => train.batch,
+    }
+}
+
 /// The steps after which one of `points` looks is due: floor(E·k/points) epochs, or floor(I·k/points) steps.
 /// The last is the end of the training.
 pub fn marks(points: u64, items: usize, train: &Train) -> Vec<u64> {
@@ -103,6 +112,16 @@ mod tests {
         let train = train(Length::Epochs(80));
         let per_epoch = steps_per_epoch(1464, 16, true);
         assert_eq!(marks(3, 1464, &train), [26 * per_epoch, 53 * per_epoch, 80 * per_epoch]);
+    }
+
+    #[test]
+    fn the_last_batch_of_an_epoch_may_be_smaller() {
+        let train = |length, drop_last| Train { drop_last, ..train(length) };
+        let smallest = |items, steps| smallest_batch(items, &train(Length::Iterations(steps), false));
+        assert_eq!([smallest(32, 9), smallest(33, 9), smallest(47, 9), smallest(5, 9)], [16, 1, 15, 5]);
+        assert_eq!([smallest(33, 2), smallest(33, 3)], [16, 1], "two steps end before it");
+        assert_eq!(smallest_batch(33, &train(Length::Epochs(1), false)), 1);
+        assert_eq!(smallest_batch(33, &train(Length::Epochs(1), true)), 16);
     }
 
     #[test]

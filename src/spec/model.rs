@@ -71,4 +71,12 @@ impl Head {
     pub fn reads_frozen(self) -> bool {
         matches!(self, Self::Linear | Self::Mlp)
     }
+
+    /// Whether it normalises averages over whole images: a training step then needs two images.
+    pub fn normalises_averages(self) -> bool {
+        match self {
+            Self::DeepLabV3Plus | Self::PspNet => true,
+            Self::DeepLabV2 | Self::Linear | Self::Mlp => false,
+        }
+    }
 }

@@ -5,38 +5,48 @@ use std::sync::Arc;
 use super::{Context, StageError};
 use crate::nn::frozen::{Family, Frozen};
 use crate::nn::network::Network;
-use crate::nn::weights::{State, WeightsFile};
+use crate::nn::weights::{State, WeightsFile, WeightsReport};
 use crate::plan::graph::Want;
 use crate::plan::work::{ModelState, Net, Work};
 use crate::spec::model::Model;
 use crate::store::Record;
 
-/// A network to be trained: random weights, and below them the pretrained ones where there are some.
-pub(super) fn fresh(net: &Net, seed: u64, role: &str, context: &Context<'_>) -> Result<Network, StageError> {
-    let network = build(net, seed, role, context)?;
-    if let Some(digest) = net.weights.filter(|_| !net.backbone.is_frozen()) {
-        network.load_backbone(&WeightsFile::read(&context.weights[&digest])?)?;
+/// A network to be trained: random weights, below them the pretrained ones where there are some, and how these fit.
+pub(super) fn fresh(
+    net: &Net,
+    seed: u64,
+    role: &str,
+    context: &Context<'_>,
+) -> Result<(Network, Option<WeightsReport>), StageError> {
+    if let Some(features) = features(net, context)? {
+        let report = features.report().clone();
+        return Ok((
+            Network::on(features, &model(net), net.classes, seed, role, context.device)?,
+            Some(report),
+        ));
     }
-    Ok(network)
+    let network = Network::new(&model(net), net.classes, seed, role, context.device)?;
+    let load = |file: WeightsFile| network.load_backbone(&file);
+    let report = weights(net, context)?.map(load).transpose()?;
+    Ok((network, report))
 }
 
-/// A network with random weights; a frozen backbone is what its file says.
-fn build(net: &Net, seed: u64, role: &str, context: &Context<'_>) -> Result<Network, StageError> {
-    let model = Model {
-        backbone: net.backbone,
-        head: net.head,
-        width: net.width,
-        output_stride: net.output_stride,
-        weights: None,
+fn model(net: &Net) -> Model {
+    let &Net { backbone, head, width, output_stride, .. } = net;
+    Model { backbone, head, width, output_stride, weights: None }
+}
+
+/// The file of the pretrained weights, if there are some.
+fn weights(net: &Net, context: &Context<'_>) -> Result<Option<WeightsFile>, StageError> {
+    Ok(net.weights.map(|digest| WeightsFile::read(&context.weights[&digest])).transpose()?)
+}
+
+/// The features that a frozen backbone hands to its head.
+fn features(net: &Net, context: &Context<'_>) -> Result<Option<Arc<Frozen>>, StageError> {
+    let (Some(family), Some(file)) = (Family::of(net.backbone), weights(net, context)?) else {
+        return Ok(None);
     };
-    let device = context.device;
-    Ok(match (Family::of(net.backbone), net.weights) {
-        (Some(family), Some(digest)) => {
-            let features = Frozen::new(family, &WeightsFile::read(&context.weights[&digest])?, device)?;
-            Network::on(Arc::new(features), &model, net.classes, seed, role, device)?
-        }
-        _ => Network::new(&model, net.classes, seed, role, device)?,
-    })
+    Ok(Some(Arc::new(Frozen::new(family, &file, context.device)?)))
 }
 
 /// A network's state as bytes: safetensors, names as in PyTorch.
@@ -71,7 +81,11 @@ pub(super) fn load(context: &Context<'_>, input: usize, step: u64) -> Result<Net
         return Err(context.bad(input, "work", "it is no training"));
     };
     let bytes = context.read(input, &Want::Model(step).to_string())?;
-    let network = build(&training.net, training.seed, "", context)?;
+    let (net, device) = (&training.net, context.device);
+    let network = match features(net, context)? {
+        Some(features) => Network::blank_on(features, &model(net), net.classes, device)?,
+        None => Network::blank(&model(net), net.classes, device)?,
+    };
     network.load_state(&State::from_bytes(&bytes, context.device)?)?;
     Ok(network)
 }

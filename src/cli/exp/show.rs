@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::find;
 use crate::cli::args::ShowArgs;
-use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::spec::{Process, load};
 use crate::store::study::StoredMember;
@@ -26,34 +27,9 @@ pub fn show(args: &ShowArgs) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let mut found: Vec<(StoredStudy, StoredMember)> = Vec::new();
-    let names = store.study_names()?;
-    for name in &names {
-        for study in store.studies(name)? {
-            for member in &study.members {
-                if member.run_id.to_string().starts_with(&args.what) {
-                    found.push((study.clone(), member.clone()));
-                }
-            }
-        }
-    }
-    match found.as_slice() {
-        [] => {
-            let failure = Failure::new(
-                FailureKind::Input,
-                format!("failed to find `{}`: it is no spec file, ablation or run of this store", args.what),
-            );
-            let near = crate::base::suggest::nearest(&args.what, names.iter().map(String::as_str));
-            Err(match near {
-                Some(near) => failure.hint(format!("did you mean `{near}`?")),
-                None => failure.hint("`stpp exp ls` lists what is there"),
-            })
-        }
-        [(study, member), ..] => {
-            output::result(&of_member(&store, study, member)?);
-            Ok(())
-        }
-    }
+    let (study, member) = find::run(&store, &args.what)?;
+    output::result(&of_member(&store, &study, &member)?);
+    Ok(())
 }
 
 fn of_study(store: &Store, study: &StoredStudy) -> Result<String, Failure> {

@@ -17,7 +17,7 @@ use crate::nn::ops::conv2d::{Padding, Window};
 use crate::nn::ops::gelu::gelu;
 use crate::nn::ops::resize::{Corners, bilinear};
 use crate::nn::tape::Tape;
-use crate::nn::weights::{WeightsError, WeightsFile};
+use crate::nn::weights::{WeightsError, WeightsFile, WeightsReport};
 
 /// Channels of an attention head.
 const HEAD: usize = 64;
@@ -53,11 +53,14 @@ struct Block {
 }
 
 impl Dinov2 {
-    /// The network in a file.
+    /// The network in a file, and which names of the file it has no use for.
     ///
     /// # Errors
     /// When the file holds another one, or the device has no room.
-    pub fn new(weights: &WeightsFile, device: &Device) -> std::result::Result<Self, WeightsError> {
+    pub fn new(
+        weights: &WeightsFile,
+        device: &Device,
+    ) -> std::result::Result<(Self, WeightsReport), WeightsError> {
         let source = Source::new(weights, "backbone.", &OTHERS, device);
         let [channels, _, patch, _] = source.shape("patch_embed.proj.weight")?;
         let [_, tokens, _] = source.shape("pos_embed")?;

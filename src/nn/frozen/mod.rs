@@ -35,7 +35,7 @@ use candle_core::{Device, Result, Tensor, bail};
 use self::dinov2::Dinov2;
 use self::memo::Memo;
 use self::segformer::Segformer;
-use super::weights::{WeightsError, WeightsFile};
+use super::weights::{WeightsError, WeightsFile, WeightsReport};
 use crate::spec::model::Backbone;
 
 /// Bytes of features that are kept at most: those of some 600 crops of 321² pixels.
@@ -67,6 +67,7 @@ pub type Features = Vec<Tensor>;
 /// A frozen feature extractor.
 pub struct Frozen {
     body: Body,
+    report: WeightsReport,
     memo: Memo,
     forwards: AtomicU64,
 }
@@ -86,11 +87,20 @@ impl Frozen {
         weights: &WeightsFile,
         device: &Device,
     ) -> std::result::Result<Self, WeightsError> {
-        let body = match family {
-            Family::Dinov2 => Body::Dinov2(Dinov2::new(weights, device)?),
-            Family::Segformer => Body::Segformer(Segformer::new(weights, device)?),
+        let (body, report) = match family {
+            Family::Dinov2 => {
+                Dinov2::new(weights, device).map(|(body, report)| (Body::Dinov2(body), report))?
+            }
+            Family::Segformer => {
+                Segformer::new(weights, device).map(|(body, report)| (Body::Segformer(body), report))?
+            }
         };
-        Ok(Self { body, memo: Memo::new(KEPT), forwards: AtomicU64::new(0) })
+        Ok(Self { body, report, memo: Memo::new(KEPT), forwards: AtomicU64::new(0) })
+    }
+
+    /// How the file fitted: nothing was missing, and what it has for training or classifying alone is unused.
+    pub fn report(&self) -> &WeightsReport {
+        &self.report
     }
 
     /// Channels of the maps, the finest first.

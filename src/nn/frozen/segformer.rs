@@ -10,7 +10,7 @@ use super::source::{Affine, Module, Norm, Source};
 use crate::nn::ops::attention::attention;
 use crate::nn::ops::conv2d::{Padding, Window};
 use crate::nn::ops::gelu::gelu;
-use crate::nn::weights::{WeightsError, WeightsFile};
+use crate::nn::weights::{WeightsError, WeightsFile, WeightsReport};
 
 /// Attention heads of the stages.
 const HEADS: [usize; 4] = [1, 2, 5, 8];
@@ -67,11 +67,14 @@ struct Sizes {
 }
 
 impl Segformer {
-    /// The encoder in a file.
+    /// The encoder in a file, and which names of the file it has no use for.
     ///
     /// # Errors
     /// When the file holds another network, or the device has no room.
-    pub fn new(weights: &WeightsFile, device: &Device) -> std::result::Result<Self, WeightsError> {
+    pub fn new(
+        weights: &WeightsFile,
+        device: &Device,
+    ) -> std::result::Result<(Self, WeightsReport), WeightsError> {
         let source = Source::new(weights, "segformer.", &OTHERS, device);
         let (mut channels, mut smallest) = ([0; 4], 1);
         let mut plans = Vec::new();

@@ -14,6 +14,8 @@ use crate::nn::weights::{Misshaped, State, WeightsError, WeightsFile, WeightsRep
 pub(super) struct Source<'a> {
     file: &'a WeightsFile,
     tensors: State,
+    /// Names of what belongs to other parts of a model.
+    others: Vec<String>,
     device: &'a Device,
     asked: RefCell<BTreeSet<String>>,
     report: RefCell<WeightsReport>,
@@ -23,17 +25,20 @@ impl<'a> Source<'a> {
     /// The tensors of a file, by what is left of their names under `prefix` where there are any; without those whose
     /// names begin with one of `others`, which belong to other parts of a model.
     pub(super) fn new(file: &'a WeightsFile, prefix: &str, others: &[&str], device: &'a Device) -> Self {
+        let is_other = |name: &str| others.iter().any(|other| name.starts_with(other));
         let is_prefixed = file.tensors().iter().any(|(name, _)| name.starts_with(prefix));
         let tensors = file
             .tensors()
             .iter()
-            .filter(|(name, _)| !others.iter().any(|other| name.starts_with(other)))
+            .filter(|(name, _)| !is_other(name))
             .map(|(name, tensor)| {
                 let inner = if is_prefixed { name.strip_prefix(prefix).unwrap_or(name) } else { name };
                 (inner.to_owned(), tensor.clone())
             })
             .collect();
-        Self { file, tensors, device, asked: RefCell::default(), report: RefCell::default() }
+        let names = file.tensors().iter().map(|(name, _)| name);
+        let others = names.filter(|name| is_other(name)).map(str::to_owned).collect();
+        Self { file, tensors, others, device, asked: RefCell::default(), report: RefCell::default() }
     }
 
     /// The shape of a tensor of `N` dimensions that the sizes of the network are read from.
@@ -73,14 +78,18 @@ impl<'a> Source<'a> {
         WeightsError::OtherFamily { path: self.file.path().to_owned(), reason }
     }
 
-    /// `network`, unless the file had too little or too much for it.
-    pub(super) fn finish<T>(self, network: Result<T>) -> std::result::Result<T, WeightsError> {
+    /// `network` and how the file fits it, unless there was too little or too much for it.
+    pub(super) fn finish<T>(
+        self,
+        network: Result<T>,
+    ) -> std::result::Result<(T, WeightsReport), WeightsError> {
         let network = network.map_err(WeightsError::Tensor)?;
         let (asked, mut report) = (self.asked.into_inner(), self.report.into_inner());
         let unused = self.tensors.iter().map(|(name, _)| name).filter(|name| !asked.contains(*name));
         report.unused = unused.map(str::to_owned).collect();
         if report.is_exact() {
-            Ok(network)
+            report.unused = self.others;
+            Ok((network, report))
         } else {
             Err(WeightsError::OtherBackbone { path: self.file.path().to_owned(), report })
         }

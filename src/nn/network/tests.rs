@@ -2,7 +2,6 @@ use candle_core::{DType, Device};
 
 use super::*;
 use crate::nn::ops::cross_entropy::cross_entropy;
-use crate::nn::ops::fixture::Fixture;
 use crate::spec::model::{Backbone, Head};
 use crate::train::sgd::{Rates, Sgd};
 
@@ -18,91 +17,6 @@ fn images(shape: (usize, usize, usize, usize)) -> Result<Tensor> {
 
 fn values(x: &Tensor) -> Vec<f32> {
     x.flatten_all().and_then(|x| x.to_vec1()).expect("an f32 tensor")
-}
-
-/// Numbers in [-1, 1) that the fixture's script makes as well.
-fn scattered(name: &str, shape: &[usize]) -> Result<Tensor> {
-    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
-    let value = |index: u32| {
-        let mixed = index.wrapping_add(1).wrapping_mul(2_654_435_761).wrapping_add(seed);
-        let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(2_246_822_519);
-        ((mixed ^ (mixed >> 13)) >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    Tensor::from_vec((0..shape.iter().product::<usize>() as u32).map(value).collect(), shape, &Device::Cpu)
-}
-
-/// The relative distance of the farthest value.
-fn distance(found: &Tensor, expected: &Tensor) -> Result<f32> {
-    let largest = |t: &Tensor| t.abs()?.flatten_all()?.max(0)?.to_scalar::<f32>();
-    Ok(largest(&(found - expected)?)? / largest(expected)?)
-}
-
-fn every_fourth(x: &Tensor) -> Result<Tensor> {
-    let indices = |n: usize| Tensor::arange_step(0u32, n as u32, 4, &Device::Cpu);
-    x.index_select(&indices(x.dim(2)?)?, 2)?.index_select(&indices(x.dim(3)?)?, 3)
-}
-
-#[test]
-fn a_training_step_is_that_of_pytorch() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let fixture = Fixture::open("network");
-    for (name, backbone, output_stride, (h, w)) in [
-        ("resnet18 at 16", Backbone::Resnet18, 16, (33, 26)),
-        ("resnet50 at 8", Backbone::Resnet50, 8, (17, 18)),
-    ] {
-        let case = fixture.case(name);
-        let prepared = || -> std::result::Result<Network, Box<dyn std::error::Error>> {
-            let net = Network::new(&model(backbone, 0.125, output_stride), 3, 0, "teacher", &Device::Cpu)?;
-            for (name, var, _) in net.parameters() {
-                let values = scattered(name, var.dims())?;
-                let fan = var.elem_count() / var.dim(0)?;
-                let one_more = var.rank() == 1 && name.ends_with("weight");
-                var.set(&if one_more { ((values / 4.0)? + 1.0)? } else { (values / (fan as f64).sqrt())? })?;
-            }
-            Ok(net)
-        };
-        // The input whose units are farthest from their kinks, where rounding would flip a gradient.
-        let number = case.tensor("input").to_vec1::<i64>()?[0];
-        let x = scattered(&format!("x{number}"), &[4, 3, h, w])?;
-        let target = ((scattered("target", &[4, h, w])? * 2.0)? + 2.0)?.to_dtype(DType::U8)?;
-        let ignored = Tensor::full(255u8, target.shape(), &Device::Cpu)?;
-        let target = target.eq(3u8)?.where_cond(&ignored, &target)?;
-
-        let gradients_of = |net: &Network| -> Result<_> {
-            let tape = Tape::recording(&Device::Cpu);
-            let logits = net.forward_train(&x, &tape, None)?;
-            let loss = cross_entropy(&tape, &logits, &target, None)?;
-            Ok((logits, loss.clone(), tape.backward(&loss)?))
-        };
-        // One network shows its gradients, another is moved by the same ones.
-        let (shown, net) = (prepared()?, prepared()?);
-        let (logits, loss, mut gradients) = gradients_of(&shown)?;
-        Sgd::new(net.parameters(), 0.9, 1e-4)
-            .step(gradients_of(&net)?.2, Rates { backbone: 0.01, head: 0.1 })?;
-
-        let mut far = Vec::new();
-        let mut compare = |what: String, found: &Tensor| -> Result<()> {
-            let distance = distance(found, case.tensor(&what))?;
-            if distance > 1e-4 {
-                far.push(format!("{what}: {distance}"));
-            }
-            Ok(())
-        };
-        compare("logits".to_owned(), &every_fourth(&logits)?)?;
-        compare("loss".to_owned(), &loss)?;
-        let mut compared = 0;
-        for ((name, var, _), (_, twin, _)) in net.parameters().zip(shown.parameters()) {
-            if !case.has(&format!("grad.{name}")) {
-                continue;
-            }
-            compare(format!("grad.{name}"), &gradients.take(twin)?.ok_or("no gradient")?)?;
-            compare(format!("after.{name}"), var)?;
-            compared += 1;
-        }
-        compare("inference".to_owned(), &every_fourth(&net.forward(&x)?)?)?;
-        assert!(far.is_empty(), "{name}: {far:#?}");
-        assert_eq!(compared, 8, "{name}");
-    }
-    Ok(())
 }
 
 /// Losses and final state of a training of 20 steps on `threads` threads.

@@ -43,6 +43,9 @@ pub fn experiment(context: &Context<'_>, tree: &Table) -> Read {
     if let (Some(data), Some(split)) = (&data, &split) {
         images_suffice(&reader, data, split, method.retrainings);
     }
+    for (table, crop) in [("train", train.crop), ("retrain", retrain.crop)] {
+        crop_suffices(&reader, table, crop, model.output_stride);
+    }
     reader.finish();
     let experiment = data.zip(split).map(|(data, split)| Experiment {
         seed,
@@ -84,6 +87,16 @@ fn images_suffice(reader: &Reader<'_>, data: &Data, split: &Split, retrainings: 
             );
         }
         _ => {}
+    }
+}
+
+/// The deepest features of a crop are at least a pixel.
+fn crop_suffices(reader: &Reader<'_>, table: &'static str, crop: usize, output_stride: usize) {
+    let reader_of = reader.table(table);
+    if crop < output_stride && reader_of.has("crop") {
+        let problem = Problem::new(format!("`{table}.crop` is {crop}, less than the output stride"));
+        let problem = problem.at(&reader_of.origin("crop")).label(format!("at least {output_stride}"));
+        reader.report(problem.help("`model.output_stride` is in pixels of the image"));
     }
 }
 

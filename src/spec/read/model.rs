@@ -1,5 +1,7 @@
 //! Reads `[model]`.
 
+use std::fmt;
+
 use crate::spec::convert::{self, Bounds, Choice};
 use crate::spec::diagnostic::Problem;
 use crate::spec::location::{self, Kind};
@@ -27,6 +29,18 @@ impl Choice for Head {
         ("linear", Self::Linear),
         ("mlp", Self::Mlp),
     ];
+}
+
+impl fmt::Display for Backbone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
 }
 
 /// The official output stride, and the one that costs a quarter of it in the deep layers.

@@ -7,7 +7,7 @@ pub mod deeplabv2;
 pub mod deeplabv3plus;
 pub mod pspnet;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 use self::deeplabv2::DeepLabV2;
 use self::deeplabv3plus::DeepLabV3Plus;
@@ -45,6 +45,7 @@ pub fn build(
             Box::new(DeepLabV3Plus::new(builder, channels, classes, width, output_stride)?)
         }
         model::Head::PspNet => Box::new(PspNet::new(builder, channels.1, classes)?),
+        model::Head::Linear | model::Head::Mlp => bail!("{which:?} reads frozen features, and no others"),
         model::Head::DeepLabV2 => Box::new(DeepLabV2::new(builder, channels.1, classes, output_stride)?),
     })
 }

@@ -20,9 +20,9 @@ fn values(x: &Tensor) -> Vec<f32> {
 }
 
 /// Losses and final state of a training of 20 steps on `threads` threads.
-fn train(threads: usize) -> (Vec<u32>, Vec<u8>) {
+fn train(backbone: Backbone, threads: usize) -> (Vec<u32>, Vec<u8>) {
     let run = || -> std::result::Result<_, Box<dyn std::error::Error>> {
-        let net = Network::new(&model(Backbone::Resnet18, 0.25, 16), 4, 0, "teacher", &Device::Cpu)?;
+        let net = Network::new(&model(backbone, 0.25, 16), 4, 0, "teacher", &Device::Cpu)?;
         let mut sgd = Sgd::new(net.parameters(), 0.9, 1e-4);
         let target = Tensor::from_vec(
             (0..3 * 40 * 47).map(|i| (i / 97 % 5) as u8).collect(),
@@ -47,11 +47,13 @@ fn train(threads: usize) -> (Vec<u32>, Vec<u8>) {
 
 #[test]
 fn a_training_has_the_same_bits_on_any_number_of_threads() {
-    let one = train(1);
     let loss = |bits: Option<&u32>| f32::from_bits(*bits.expect("20 losses"));
-    assert!(loss(one.0.last()) < 0.9 * loss(one.0.first()), "it learns: {:?}", one.0);
-    for threads in [2, 3] {
-        assert!(train(threads) == one, "{threads} threads");
+    for backbone in [Backbone::Resnet18, Backbone::EfficientNetLite0] {
+        let one = train(backbone, 1);
+        assert!(loss(one.0.last()) < 0.9 * loss(one.0.first()), "{backbone} learns: {:?}", one.0);
+        for threads in [2, 3, 4] {
+            assert!(train(backbone, threads) == one, "{backbone} on {threads} threads");
+        }
     }
 }
 

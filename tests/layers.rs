@@ -55,7 +55,6 @@ const HOMES: &[(&str, &[&str])] = &[
             "nn",
             "train",
             "stage/mod.rs",
-            "stage/model.rs",
             "run/cuda.rs",
             "run/device.rs",
             "run/executor.rs",
@@ -77,7 +76,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("polars", &["track/frame.rs"]),
     ("rand_chacha", &["base/stream.rs"]),
     // Where work is cut into independent items; and where the number of threads is set or written down.
-    ("rayon", &["data", "nn/ops", "train", "stage", "run/executor.rs", "cli/target.rs", "cli/doctor.rs"]),
+    ("rayon", &["data", "nn/ops", "nn/tape.rs", "train", "stage", "run/executor.rs", "cli/target.rs", "cli/doctor.rs"]),
     ("safetensors", &["nn/weights.rs"]),
     ("serde_json_canonicalizer", &["base/canon.rs"]),
     ("strsim", &["base/suggest.rs"]),

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::super::gemm::{Matrix, Target, multiply};
+use super::super::memory::Shared;
 use super::geometry::{Geometry, Tap};
 
 /// Rows below this length are copied pixel by pixel through a list of offsets.
@@ -220,7 +222,7 @@ impl Rectangle {
     }
 
     /// Copies the rectangle of a tensor with `depth` channels of `height * width` to `panel` `(channel, pixel)`.
-    pub(super) fn gather(&self, x: &[f32], depth: usize, (height, width): (usize, usize), panel: &mut [f32]) {
+    fn gather(&self, x: &[f32], depth: usize, (height, width): (usize, usize), panel: &mut [f32]) {
         if self.width < SHORT {
             let mut offsets = Vec::with_capacity(self.pixels());
             for image in self.images.clone() {
@@ -248,23 +250,65 @@ impl Rectangle {
         }
     }
 
-    /// Adds `panel` to the rectangle; `target(image, channel)` lends a plane with rows of `width`.
-    pub(super) fn scatter_add<'a>(
+    /// The rectangle of a tensor with `depth` channels of `height * width`, as a matrix (channel, pixel): where it
+    /// lies, if the pixels of a channel are neighbours, else copied to `panel`.
+    pub(super) fn matrix<'a>(
         &self,
-        panel: &[f32],
-        width: usize,
-        target: impl Fn(usize, usize) -> &'a mut [f32],
+        x: &'a [f32],
+        depth: usize,
+        (height, width): (usize, usize),
+        panel: &'a mut [f32],
+    ) -> Matrix<'a> {
+        if self.is_whole(width) {
+            return Matrix::rows(&x[self.start(depth, (height, width))..], height * width);
+        }
+        self.gather(x, depth, (height, width), panel);
+        Matrix::rows(panel, self.pixels())
+    }
+
+    /// Adds `a · b`, where `b` has `terms` rows, to the rectangle of a tensor with `depth` channels of
+    /// `height * width`; `panel` is scratch space for the rectangle.
+    ///
+    /// # Safety
+    /// While this runs nothing else may read or write the rows of the rectangle.
+    pub(super) unsafe fn add_product(
+        &self,
+        depth: usize,
+        (height, width): (usize, usize),
+        out: &Shared<'_>,
+        (a, terms, b): (Matrix<'_>, usize, Matrix<'_>),
+        panel: &mut [f32],
     ) {
+        let size = (self.channels.len(), terms, self.pixels());
+        if self.is_whole(width) {
+            let target =
+                Target { buffer: out, start: self.start(depth, (height, width)), stride: height * width };
+            // SAFETY: the caller's promise.
+            return unsafe { multiply(target, true, size, a, b) };
+        }
+        let own = Shared::new(panel);
+        // SAFETY: the panel is borrowed exclusively.
+        unsafe { multiply(Target { buffer: &own, start: 0, stride: self.pixels() }, false, size, a, b) };
         let mut values = panel.chunks_exact(self.width);
         for channel in self.channels.clone() {
             for image in self.images.clone() {
-                let plane = target(image, channel);
                 for y in 0..self.height {
-                    let start = (self.top + y * self.stride) * width + self.left;
-                    let values = values.next().expect("the panel holds the rectangle");
-                    add(&mut plane[start..], values, self.stride);
+                    let row = ((image * depth + channel) * height + self.top + y * self.stride) * width;
+                    // SAFETY: the caller's promise; one row is held at a time.
+                    let row = unsafe { out.part(row + self.left, width - self.left) };
+                    add(row, values.next().expect("the panel holds the rectangle"), self.stride);
                 }
             }
         }
+    }
+
+    /// Whether the pixels of a channel are neighbours in images with rows of `width`.
+    fn is_whole(&self, width: usize) -> bool {
+        self.images.len() == 1 && self.width == width && self.stride == 1
+    }
+
+    /// Where its first pixel lies.
+    fn start(&self, depth: usize, (height, width): (usize, usize)) -> usize {
+        ((self.images.start * depth + self.channels.start) * height + self.top) * width + self.left
     }
 }

@@ -197,8 +197,11 @@ fn pretrained_weights_go_to_the_backbone_alone() -> std::result::Result<(), Box<
     Ok(())
 }
 
-/// The loss of one step, and every gradient by name.
-fn one_step(net: &Network, tape: Tape) -> Result<(f32, Vec<(String, Vec<f32>)>)> {
+/// Values by the name of a parameter.
+type Named = Vec<(String, Vec<f32>)>;
+
+/// The loss of one step, and every gradient.
+fn one_step(net: &Network, tape: Tape) -> Result<(f32, Named)> {
     let target =
         Tensor::from_vec((0..2 * 33 * 37).map(|i| (i / 53 % 4) as u8).collect(), (2, 33, 37), &Device::Cpu)?;
     let at = DropoutAt { seed: 0, role: "teacher".to_owned(), step: 0 };

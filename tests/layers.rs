@@ -64,7 +64,6 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("candle-nn", &["nn"]),
-    ("candle-transformers", &["nn/frozen"]),
     ("clap", &["cli"]),
     ("comfy-table", &["cli/output.rs"]),
     ("ctrlc", &["run/signal.rs"]),

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use rayon::prelude::*;
 
-use super::augment::{Address, normalize_into, strong, weak};
+use super::augment::{Address, normalize_into, only_flips, strong, weak};
 use super::image::{Mask, Rgb};
 use super::sampler::{TrainItem, epoch_of, epoch_order};
 use crate::spec::augment::{Strong, Weak};
@@ -79,6 +79,8 @@ pub struct Batch {
     pub images: Vec<f32>,
     /// `(B, S, S)`.
     pub masks: Vec<u8>,
+    /// For each image, whether it comes again pixel by pixel: nothing but a flip of it is left to chance.
+    pub again: Vec<bool>,
     /// B; smaller at the end of an epoch whose last batch is kept.
     pub size: usize,
 }
@@ -266,8 +268,15 @@ impl Producer {
         if self.stop.load(Ordering::Relaxed) {
             return None;
         }
-        let batch = Batch { step, epoch, images, masks, size: chosen.len() };
+        let again = chosen.iter().map(|&i| self.comes_again(&self.items[i])).collect();
+        let batch = Batch { step, epoch, images, masks, again, size: chosen.len() };
         Some(results.into_iter().collect::<Result<(), _>>().map(|()| batch))
+    }
+
+    /// Whether an item's pixels are the same in many epochs.
+    fn comes_again(&self, item: &TrainItem) -> bool {
+        let Loading { weak, strong, base_size, crop, .. } = &self.loading;
+        only_flips(weak, *base_size, *crop) && (!item.strong || strong.is_off())
     }
 
     /// One item into its place: `(3, S, S)` and `(S, S)`.
@@ -300,6 +309,7 @@ impl Producer {
 mod tests {
     use super::*;
     use crate::spec::augment::Augment;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::atomic::AtomicUsize;
 
     /// Pictures whose colour tells their id.
@@ -421,6 +431,34 @@ mod tests {
                 assert_ne!(pictures[i], pictures[j], "{i} {j}");
             }
         }
+    }
+
+    #[test]
+    fn images_that_come_again_are_marked_and_do_come_again() {
+        // Long sides of 12 fit the crop; items with even ids ask for strong augmentation.
+        let fixed = Weak { scale: [0.75, 0.75], flip: 0.5 };
+        let few = |loading: Loading| {
+            let mut pictures = BTreeMap::<u8, BTreeSet<Vec<u32>>>::new();
+            let (mut marked, mut all_marks) = (BTreeSet::new(), BTreeSet::new());
+            for batch in all(Loading { total_steps: 40, ..loading }) {
+                for (index, &again) in batch.again.iter().enumerate() {
+                    let id = *batch.masks[index * 144..][..144].iter().min().unwrap();
+                    let pixels =
+                        batch.images[index * 3 * 144..][..3 * 144].iter().map(|v| v.to_bits()).collect();
+                    pictures.entry(id).or_default().insert(pixels);
+                    all_marks.insert((id, again));
+                    marked.extend(again.then_some(id));
+                }
+            }
+            assert_eq!(all_marks.len(), pictures.len(), "an item's mark is always the same");
+            assert!(marked.iter().all(|id| pictures[id].len() <= 2), "{marked:?}");
+            marked.into_iter().collect::<Vec<_>>()
+        };
+        let mut off = Augment::default().strong;
+        (off.jitter.p, off.grayscale.p, off.blur.p, off.cutout.p) = (0.0, 0.0, 0.0, 0.0);
+        assert_eq!(few(Loading { weak: fixed.clone(), ..loading() }), [1, 3, 5, 7]);
+        assert_eq!(few(Loading { weak: fixed, strong: off, ..loading() }), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(few(loading()).is_empty());
     }
 
     #[test]

@@ -110,15 +110,60 @@ impl Shape {
     }
 }
 
-/// Convolution without bias, batch normalisation, and an activation.
-pub struct ConvNorm {
-    kernel: Var,
-    window: Window,
+/// Batch normalisation and an activation.
+pub struct Norm {
     weight: Var,
     bias: Var,
     mean: Var,
     variance: Var,
     form: Form,
+}
+
+impl Norm {
+    /// The submodule `name`, which normalises `channels` channels.
+    ///
+    /// # Errors
+    /// When the device has no room.
+    pub fn new(builder: &mut Builder<'_>, name: &str, channels: usize, form: Form) -> Result<Self> {
+        let mut norm = builder.at(name);
+        Ok(Self {
+            weight: norm.trainable("weight", &[channels], Init::Constant(1.0))?,
+            bias: norm.trainable("bias", &[channels], Init::Constant(0.0))?,
+            mean: norm.running("running_mean", channels, 0.0)?,
+            variance: norm.running("running_var", channels, 1.0)?,
+            form,
+        })
+    }
+
+    /// `(B, C, H, W)` to the same, with `shortcut` added before the activation. In inference the memory of `x` is
+    /// reused: it must not be used elsewhere.
+    ///
+    /// # Errors
+    /// When the shapes don't fit, or, in training, when a channel has a single value.
+    pub fn forward(&self, x: Tensor, shortcut: Option<&Tensor>, pass: Pass<'_>) -> Result<Tensor> {
+        let tape = pass.tape();
+        let (weight, bias) = (pass.read(&self.weight), pass.read(&self.bias));
+        match pass {
+            Pass::Train { .. } => {
+                let (out, batch) = batch_norm(tape, &x, (&weight, &bias), shortcut, self.form)?;
+                take_in(&self.mean, &batch.mean)?;
+                take_in(&self.variance, &batch.variance)?;
+                Ok(out)
+            }
+            Pass::Infer(_) => {
+                let (mean, variance) = (self.mean.as_detached_tensor(), self.variance.as_detached_tensor());
+                let (scale, shift) = batch_norm::fold(&weight, &bias, &mean, &variance, self.form.epsilon)?;
+                scale_shift(tape, x, (&scale, &shift), shortcut, self.form.activation)
+            }
+        }
+    }
+}
+
+/// Convolution without bias, batch normalisation, and an activation.
+pub struct ConvNorm {
+    kernel: Var,
+    window: Window,
+    norm: Norm,
 }
 
 impl ConvNorm {
@@ -134,17 +179,7 @@ impl ConvNorm {
         form: Form,
     ) -> Result<Self> {
         let kernel = builder.at(names.0).trainable("weight", &shape.dims(), init)?;
-        let mut norm = builder.at(names.1);
-        let size = shape.outputs;
-        Ok(Self {
-            kernel,
-            window: shape.window,
-            weight: norm.trainable("weight", &[size], Init::Constant(1.0))?,
-            bias: norm.trainable("bias", &[size], Init::Constant(0.0))?,
-            mean: norm.running("running_mean", size, 0.0)?,
-            variance: norm.running("running_var", size, 1.0)?,
-            form,
-        })
+        Ok(Self { kernel, window: shape.window, norm: Norm::new(builder, names.1, shape.outputs, form)? })
     }
 
     /// How the kernel walks over its input.
@@ -169,22 +204,8 @@ impl ConvNorm {
     }
 
     fn run(&self, x: &Tensor, shortcut: Option<&Tensor>, pass: Pass<'_>) -> Result<Tensor> {
-        let tape = pass.tape();
-        let out = conv2d(tape, x, &pass.read(&self.kernel), self.window)?;
-        let (weight, bias) = (pass.read(&self.weight), pass.read(&self.bias));
-        match pass {
-            Pass::Train { .. } => {
-                let (out, batch) = batch_norm(tape, &out, (&weight, &bias), shortcut, self.form)?;
-                take_in(&self.mean, &batch.mean)?;
-                take_in(&self.variance, &batch.variance)?;
-                Ok(out)
-            }
-            Pass::Infer(_) => {
-                let (mean, variance) = (self.mean.as_detached_tensor(), self.variance.as_detached_tensor());
-                let (scale, shift) = batch_norm::fold(&weight, &bias, &mean, &variance, self.form.epsilon)?;
-                scale_shift(tape, out, (&scale, &shift), shortcut, self.form.activation)
-            }
-        }
+        let out = conv2d(pass.tape(), x, &pass.read(&self.kernel), self.window)?;
+        self.norm.forward(out, shortcut, pass)
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`tape`] | gradients: who wrote down what, read from the end |
 //! | [`layer`] | convolution, and convolution + batch norm + ReLU, in training and in inference |
 //! | [`backbone`], [`head`] | what torchvision and the official ST++ code build, with the same parameter names |
+//! | [`frozen`] | feature extractors that are not trained: DINOv2, SegFormer's encoder |
 //! | [`params`] | trainable parameters and running statistics by name, and their addressed initial values |
 //! | [`weights`] | a network's state as safetensors bytes; pretrained weights read from files |
 //! | [`network`] | all of it together: [`network::Network`] |
@@ -17,6 +18,7 @@
 //! on the SIMD level of the machine alone: not on the number of threads, nor on the sizes of caches. See [`ops`].
 
 pub mod backbone;
+pub mod frozen;
 pub mod head;
 pub mod heap;
 pub mod layer;

@@ -1,14 +1,18 @@
 //! A segmentation network: backbone, head, and the numbers in them.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor, Var, bail};
 
-use super::backbone::{self, Backbone};
+use super::backbone::{self, Backbone, scaled};
+use super::frozen::{self, Frozen};
 use super::head::{self, Head};
 use super::layer::Pass;
 use super::ops::resize::{Corners, bilinear};
 use super::params::{Builder, Parameters};
 use super::tape::Tape;
 use super::weights::{State, WeightsError, WeightsFile, WeightsReport};
+use crate::spec::model;
 use crate::spec::model::Model;
 use crate::spec::normalisation::Normalisation;
 
@@ -16,6 +20,9 @@ pub use super::ops::dropout::DropoutAt;
 
 /// What all backbone parameters' names start with.
 const BACKBONE: &str = "backbone.";
+
+/// Channels of SegFormer's decoder.
+const DECODED: usize = 256;
 
 /// Why a network could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +36,31 @@ pub enum NetworkError {
     /// A segmentation needs something to tell apart.
     #[error("build a network for {0} classes: there are 2 to 255")]
     Classes(usize),
+    /// A backbone that is not trained has nothing to start from.
+    #[error(
+        "build a network on the frozen {0:?}: its features are those of its weights, name their file in `model.weights`"
+    )]
+    NoFeatures(model::Backbone),
+    /// Frozen features need more pixels.
+    #[error(
+        "train on crops of {crop}x{crop} pixels: the frozen backbone needs {least}, make `train.crop` larger"
+    )]
+    SmallCrop {
+        /// Side of the crop.
+        crop: usize,
+        /// The smallest side.
+        least: usize,
+    },
+    /// Heads learn with their backbone, or on frozen features.
+    #[error(
+        "build a head {head:?} on {backbone:?}: Linear and Mlp are for frozen backbones, and for no others"
+    )]
+    OtherHead {
+        /// The backbone.
+        backbone: model::Backbone,
+        /// The head.
+        head: model::Head,
+    },
     /// The device refused.
     #[error("allocate a network")]
     Device(#[source] candle_core::Error),
@@ -39,17 +71,24 @@ pub enum NetworkError {
 /// [`Network::forward`] may be called from several threads at once, but not during [`Network::forward_train`] or while
 /// an optimiser moves the parameters: no memory is at risk then, but the result is of no step in particular.
 pub struct Network {
-    backbone: Box<dyn Backbone>,
-    head: Box<dyn Head>,
+    body: Body,
     parameters: Parameters,
     normalisation: Normalisation,
+}
+
+enum Body {
+    /// Backbone and head learn together.
+    Whole(Box<dyn Backbone>, Box<dyn Head>),
+    /// The head alone learns.
+    Top(Arc<Frozen>, frozen::head::Head),
 }
 
 impl Network {
     /// A network with the initial values that belong to `seed` and `role`; `model.weights` is not read.
     ///
     /// # Errors
-    /// When `model` or `classes` describe no network, or the device has no room for it.
+    /// When `model` or `classes` describe no network, or the device has no room for it; for a frozen backbone, of which
+    /// there is no network without weights.
     pub fn new(
         model: &Model,
         classes: usize,
@@ -58,8 +97,8 @@ impl Network {
         device: &Device,
     ) -> std::result::Result<Self, NetworkError> {
         let mut parameters = Parameters::default();
-        let parts = parts(model, classes, &mut Builder::new(&mut parameters, seed, role, device))?;
-        Ok(Self::of(model, parts, parameters))
+        let body = body(model, None, classes, &mut Builder::new(&mut parameters, seed, role, device))?;
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
     }
 
     /// A network without initial values, to load a state into.
@@ -68,12 +107,55 @@ impl Network {
     /// As [`Network::new`].
     pub fn blank(model: &Model, classes: usize, device: &Device) -> std::result::Result<Self, NetworkError> {
         let mut parameters = Parameters::default();
-        let parts = parts(model, classes, &mut Builder::blank(&mut parameters, device))?;
-        Ok(Self::of(model, parts, parameters))
+        let body = body(model, None, classes, &mut Builder::blank(&mut parameters, device))?;
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
     }
 
-    fn of(model: &Model, (backbone, head): Parts, parameters: Parameters) -> Self {
-        Self { backbone, head, parameters, normalisation: model.backbone.normalisation() }
+    /// A head with the initial values that belong to `seed` and `role`, on frozen features.
+    ///
+    /// The head alone is the network's parameters and its state: the features are in the weights file they came from.
+    ///
+    /// # Errors
+    /// When `model` or `classes` describe no such network, or the device has no room for it.
+    pub fn on(
+        features: Arc<Frozen>,
+        model: &Model,
+        classes: usize,
+        seed: u64,
+        role: &str,
+        device: &Device,
+    ) -> std::result::Result<Self, NetworkError> {
+        let mut parameters = Parameters::default();
+        let mut builder = Builder::new(&mut parameters, seed, role, device);
+        let body = body(model, Some(features), classes, &mut builder)?;
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
+    }
+
+    /// A head without initial values on frozen features, to load a state into.
+    ///
+    /// # Errors
+    /// As [`Network::on`].
+    pub fn blank_on(
+        features: Arc<Frozen>,
+        model: &Model,
+        classes: usize,
+        device: &Device,
+    ) -> std::result::Result<Self, NetworkError> {
+        let mut parameters = Parameters::default();
+        let body = body(model, Some(features), classes, &mut Builder::blank(&mut parameters, device))?;
+        Ok(Self { body, parameters, normalisation: model.backbone.normalisation() })
+    }
+
+    /// Checks that crops of this side are large enough to learn from.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_crop(&self, crop: usize) -> std::result::Result<(), NetworkError> {
+        let least = match &self.body {
+            Body::Whole(..) => 1,
+            Body::Top(frozen, _) => frozen.smallest(),
+        };
+        if crop < least { Err(NetworkError::SmallCrop { crop, least }) } else { Ok(()) }
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to learn from: batch statistics, dropout
@@ -82,7 +164,22 @@ impl Network {
     /// # Errors
     /// When `x` has another shape, or a single image (batch normalisation of the image's mean needs two).
     pub fn forward_train(&self, x: &Tensor, tape: &Tape, dropout: Option<&DropoutAt>) -> Result<Tensor> {
-        self.run(x, Pass::Train { tape, dropout })
+        self.forward_repeated(x, &[], tape, dropout)
+    }
+
+    /// As [`Network::forward_train`], to the bit; frozen features of image i are computed once only where `again[i]` says
+    /// that this very image is to come again.
+    ///
+    /// # Errors
+    /// As [`Network::forward_train`].
+    pub fn forward_repeated(
+        &self,
+        x: &Tensor,
+        again: &[bool],
+        tape: &Tape,
+        dropout: Option<&DropoutAt>,
+    ) -> Result<Tensor> {
+        self.run(x, again, Pass::Train { tape, dropout })
     }
 
     /// Logits `(B, classes, H, W)` of normalised images `x` `(B, 3, H, W)`, to predict with.
@@ -90,7 +187,7 @@ impl Network {
     /// # Errors
     /// When `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.run(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
+        self.run(&x.detach(), &[], Pass::Infer(&Tape::silent(x.device())))
     }
 
     /// The same logits before they are resized to the image, as small as the head leaves them.
@@ -98,20 +195,31 @@ impl Network {
     /// # Errors
     /// When `x` has another shape.
     pub fn forward_small(&self, x: &Tensor) -> Result<Tensor> {
-        self.small(&x.detach(), Pass::Infer(&Tape::silent(x.device())))
+        self.small(&x.detach(), &[], Pass::Infer(&Tape::silent(x.device())))
     }
 
-    fn run(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
-        let logits = self.small(x, pass)?;
-        bilinear(pass.tape(), &logits, x.dim(2)?, x.dim(3)?, Corners::Aligned)
+    fn run(&self, x: &Tensor, again: &[bool], pass: Pass<'_>) -> Result<Tensor> {
+        let logits = self.small(x, again, pass)?;
+        bilinear(pass.tape(), &logits, x.dim(2)?, x.dim(3)?, self.corners())
     }
 
-    fn small(&self, x: &Tensor, pass: Pass<'_>) -> Result<Tensor> {
+    fn small(&self, x: &Tensor, again: &[bool], pass: Pass<'_>) -> Result<Tensor> {
         let (batch, channels, height, width) = x.dims4()?;
         if channels != 3 || batch * height * width == 0 {
             bail!("images are (B, 3, H, W) with at least one pixel, got {:?}", x.dims())
         }
-        self.head.forward(self.backbone.forward(x, pass)?, pass)
+        match &self.body {
+            Body::Whole(backbone, head) => head.forward(backbone.forward(x, pass)?, pass),
+            Body::Top(frozen, head) => head.forward(&frozen.features(x, again)?, pass),
+        }
+    }
+
+    /// How small logits are resized to the image: frozen features cover it from edge to edge.
+    pub fn corners(&self) -> Corners {
+        match &self.body {
+            Body::Whole(..) => Corners::Aligned,
+            Body::Top(..) => Corners::Free,
+        }
     }
 
     /// How the images that it is given are normalised.
@@ -167,8 +275,11 @@ impl Network {
 /// How the pretrained weights of a file fit the backbone of `model`, without a network to load them into.
 ///
 /// # Errors
-/// When `weights` are of another network ([`WeightsFile::for_backbone`]).
+/// When `weights` are of another network ([`WeightsFile::for_backbone`], [`Frozen::new`]).
 pub fn fit_of(model: &Model, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
+    if let Some(family) = frozen::Family::of(model.backbone) {
+        return Ok(Frozen::new(family, weights, &Device::Cpu)?.report().clone());
+    }
     let mut parameters = Parameters::default();
     let mut builder = Builder::blank(&mut parameters, &Device::Cpu);
     backbone::build(&mut builder, model.backbone, model.width, model.output_stride)
@@ -176,14 +287,19 @@ pub fn fit_of(model: &Model, weights: &WeightsFile) -> std::result::Result<Weigh
     Ok(weights.for_backbone(&parameters.all())?.1)
 }
 
-type Parts = (Box<dyn Backbone>, Box<dyn Head>);
-
-fn parts(
+fn body(
     model: &Model,
+    features: Option<Arc<Frozen>>,
     classes: usize,
     builder: &mut Builder<'_>,
-) -> std::result::Result<Parts, NetworkError> {
+) -> std::result::Result<Body, NetworkError> {
     let Model { backbone, head, width, output_stride, .. } = *model;
+    if backbone.is_frozen() != head.reads_frozen() {
+        return Err(NetworkError::OtherHead { backbone, head });
+    }
+    if backbone.is_frozen() != features.is_some() {
+        return Err(NetworkError::NoFeatures(backbone));
+    }
     if ![8, 16].contains(&output_stride) {
         return Err(NetworkError::OutputStride(output_stride));
     }
@@ -193,10 +309,20 @@ fn parts(
     if !(2..=255).contains(&classes) {
         return Err(NetworkError::Classes(classes));
     }
-    let mut build = || {
-        let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
-        let head = head::build(builder, head, backbone.channels(), classes, width, output_stride)?;
-        Ok((backbone, head))
+    let build = || match features {
+        Some(features) => {
+            let channels = features.channels();
+            let head = match head {
+                model::Head::Linear => frozen::head::Head::linear(builder, &channels, classes)?,
+                _ => frozen::head::Head::mlp(builder, &channels, scaled(DECODED, width), classes)?,
+            };
+            Ok(Body::Top(features, head))
+        }
+        None => {
+            let backbone = backbone::build(&mut builder.at("backbone"), backbone, width, output_stride)?;
+            let head = head::build(builder, head, backbone.channels(), classes, width, output_stride)?;
+            Ok(Body::Whole(backbone, head))
+        }
     };
     build().map_err(NetworkError::Device)
 }

@@ -121,6 +121,14 @@ pub enum WeightsError {
         /// What fits and what does not.
         report: WeightsReport,
     },
+    /// Weights of another family of networks, or of a size that has none.
+    #[error("use the weights in {} for this backbone: {reason}", path.display())]
+    OtherFamily {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A state of another network.
     #[error("load the state of another network: {report}")]
     OtherNetwork {

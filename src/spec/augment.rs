@@ -108,6 +108,11 @@ impl Default for Augment {
 }
 
 impl Strong {
+    /// Whether it leaves every image as it is.
+    pub fn is_off(&self) -> bool {
+        [self.jitter.p, self.grayscale.p, self.blur.p, self.cutout.p].iter().all(|&p| p == 0.0)
+    }
+
     /// No part at all: what a training without strong augmentation is hashed as, whatever the switched-off parts say.
     pub fn none() -> Self {
         Self {

@@ -15,8 +15,8 @@
 //!                                     identity ─┴▶ spec id: what can change a result, and nothing else
 //! ```
 //!
-//! - The vocabulary: [`experiment`], [`data`], [`model`] (and [`normalisation`]), [`train`], [`augment`], [`method`], [`evaluate`],
-//!   [`ablation`]. Plain data, one file per table.
+//! - The vocabulary: [`experiment`], [`data`], [`model`], [`normalisation`], [`train`], [`augment`], [`method`],
+//!   [`evaluate`], [`ablation`]. Plain data, one file per table.
 //! - Texts and places: [`source`], [`tree`], [`diagnostic`].
 //! - Layers: `compose` (extends, `--set`), `merge`, `shorthand` (`method.name`, `data.preset`; [`preset`]).
 //! - Reading: `reader` collects problems and goes on, `convert` checks one value, `read/` has one file per table,

@@ -11,15 +11,18 @@ pub struct Model {
     pub backbone: Backbone,
     /// The segmentation head.
     pub head: Head,
-    /// Multiplies every channel count of backbone and head; 1 is the network of the paper.
+    /// Multiplies every channel count of backbone and head; 1 is the network of the paper. The channels of a frozen
+    /// backbone are those of its weights.
     pub width: f64,
-    /// Input pixels per pixel of the deepest features: 8 (official) or 16.
+    /// Input pixels per pixel of the deepest features: 8 (official) or 16. A frozen backbone has its own strides.
     pub output_stride: usize,
-    /// A .safetensors or zip .pth file with backbone weights; none trains from addressed random weights.
+    /// A .safetensors or zip .pth file with backbone weights; none trains from addressed random weights,
+    /// which a frozen backbone refuses.
     pub weights: Option<Location>,
 }
 
-/// Feature extractors; ResNets as torchvision has them, EfficientNet-Lite0 as TensorFlow has it.
+/// Feature extractors; ResNets as torchvision has them, EfficientNet-Lite0 as TensorFlow has it. The last two are frozen:
+/// only a head on top of them is trained, and their weights say how large they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backbone {
@@ -34,9 +37,20 @@ pub enum Backbone {
     /// EfficientNet-Lite0, depthwise convolutions.
     #[serde(rename = "efficientnet-lite0")]
     EfficientNetLite0,
+    /// DINOv2's vision transformer, frozen.
+    Dinov2,
+    /// SegFormer's encoder, frozen.
+    Segformer,
 }
 
-/// Segmentation heads, as the official code builds them.
+impl Backbone {
+    /// Whether only what stands on top of it is trained.
+    pub fn is_frozen(self) -> bool {
+        matches!(self, Self::Dinov2 | Self::Segformer)
+    }
+}
+
+/// Segmentation heads: three as the official code builds them, and two for frozen backbones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Head {
@@ -46,14 +60,23 @@ pub enum Head {
     PspNet,
     /// DeepLabV2: a sum of dilated classifiers. Official trainings of it have `head_lr = 1`.
     DeepLabV2,
+    /// Batch normalisation and a linear map of frozen features.
+    Linear,
+    /// SegFormer's decoder, on frozen features: a projection of each map, a perceptron on all of them.
+    Mlp,
 }
 
 impl Head {
+    /// Whether it reads frozen features, and no others.
+    pub fn reads_frozen(self) -> bool {
+        matches!(self, Self::Linear | Self::Mlp)
+    }
+
     /// Whether it normalises averages over whole images: a training step then needs two images.
     pub fn normalises_averages(self) -> bool {
         match self {
             Self::DeepLabV3Plus | Self::PspNet => true,
-            Self::DeepLabV2 => false,
+            Self::DeepLabV2 | Self::Linear | Self::Mlp => false,
         }
     }
 }

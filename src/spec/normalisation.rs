@@ -25,8 +25,8 @@ impl Backbone {
     /// What its images look like, pretrained or not.
     pub fn normalisation(self) -> Normalisation {
         match self {
-            Self::Resnet18 | Self::Resnet34 | Self::Resnet50 | Self::Resnet101 => Normalisation::IMAGENET,
             Self::EfficientNetLite0 => Normalisation::LITE,
+            _ => Normalisation::IMAGENET,
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Models in and out of the store.
 
-use std::path::Path;
-
-use candle_core::Device;
+use std::sync::Arc;
 
 use super::{Context, StageError};
+use crate::nn::frozen::{Family, Frozen};
 use crate::nn::network::Network;
 use crate::nn::weights::{State, WeightsFile, WeightsReport};
 use crate::plan::graph::Want;
@@ -12,9 +11,24 @@ use crate::plan::work::{ModelState, Net, Work};
 use crate::spec::model::Model;
 use crate::store::Record;
 
-/// A fresh network with random weights.
-pub(super) fn fresh(net: &Net, seed: u64, role: &str, device: &Device) -> Result<Network, StageError> {
-    Ok(Network::new(&model(net), net.classes, seed, role, device)?)
+/// A network to be trained: random weights, below them the pretrained ones where there are some, and how these fit.
+pub(super) fn fresh(
+    net: &Net,
+    seed: u64,
+    role: &str,
+    context: &Context<'_>,
+) -> Result<(Network, Option<WeightsReport>), StageError> {
+    if let Some(features) = features(net, context)? {
+        let report = features.report().clone();
+        return Ok((
+            Network::on(features, &model(net), net.classes, seed, role, context.device)?,
+            Some(report),
+        ));
+    }
+    let network = Network::new(&model(net), net.classes, seed, role, context.device)?;
+    let load = |file: WeightsFile| network.load_backbone(&file);
+    let report = weights(net, context)?.map(load).transpose()?;
+    Ok((network, report))
 }
 
 fn model(net: &Net) -> Model {
@@ -22,9 +36,17 @@ fn model(net: &Net) -> Model {
     Model { backbone, head, width, output_stride, weights: None }
 }
 
-/// Loads pretrained weights into the backbone and says how they fit.
-pub(super) fn pretrain(network: &Network, path: &Path) -> Result<WeightsReport, StageError> {
-    Ok(network.load_backbone(&WeightsFile::read(path)?)?)
+/// The file of the pretrained weights, if there are some.
+fn weights(net: &Net, context: &Context<'_>) -> Result<Option<WeightsFile>, StageError> {
+    Ok(net.weights.map(|digest| WeightsFile::read(&context.weights[&digest])).transpose()?)
+}
+
+/// The features that a frozen backbone hands to its head.
+fn features(net: &Net, context: &Context<'_>) -> Result<Option<Arc<Frozen>>, StageError> {
+    let (Some(family), Some(file)) = (Family::of(net.backbone), weights(net, context)?) else {
+        return Ok(None);
+    };
+    Ok(Some(Arc::new(Frozen::new(family, &file, context.device)?)))
 }
 
 /// A network's state as bytes: safetensors, names as in PyTorch.
@@ -59,7 +81,11 @@ pub(super) fn load(context: &Context<'_>, input: usize, step: u64) -> Result<Net
         return Err(context.bad(input, "work", "it is no training"));
     };
     let bytes = context.read(input, &Want::Model(step).to_string())?;
-    let network = Network::blank(&model(&training.net), training.net.classes, context.device)?;
+    let (net, device) = (&training.net, context.device);
+    let network = match features(net, context)? {
+        Some(features) => Network::blank_on(features, &model(net), net.classes, device)?,
+        None => Network::blank(&model(net), net.classes, device)?,
+    };
     network.load_state(&State::from_bytes(&bytes, context.device)?)?;
     Ok(network)
 }

@@ -30,11 +30,10 @@ pub(super) fn run(
     progress: &mut dyn Progress,
 ) -> Result<Left, StageError> {
     let role = context.role.expect("a training has a role").word();
-    let network = model::fresh(&work.net, work.seed, role, context.device)?;
-    if let Some(digest) = &work.net.weights {
-        let path = &context.weights[digest];
-        let report = model::pretrain(&network, path)?;
-        progress.note(&format!("weights {}: {report}", path.display()));
+    let (network, fitting) = model::fresh(&work.net, work.seed, role, context)?;
+    network.check_crop(work.train.crop)?;
+    if let (Some(report), Some(digest)) = (fitting, &work.net.weights) {
+        progress.note(&format!("weights {}: {report}", context.weights[digest].display()));
     }
     let (samples, items) = training_list(work, context)?;
     let loading = Loading {

@@ -147,7 +147,7 @@ pub fn one_step(
     let masks = Tensor::from_slice(&batch.masks, (batch.size, side, side), device)?;
     let dropout = DropoutAt { seed: fit.seed, role: fit.role.to_owned(), step: batch.step - 1 };
     let tape = Tape::recording(device);
-    let logits = network.forward_train(&images, &tape, Some(&dropout))?;
+    let logits = network.forward_repeated(&images, &batch.again, &tape, Some(&dropout))?;
     let loss = cross_entropy(&tape, &logits, &masks, None)?;
     drop(logits);
     let value = loss.to_scalar::<f32>()?;
@@ -157,3 +157,6 @@ pub fn one_step(
     }
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests;

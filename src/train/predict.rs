@@ -188,7 +188,7 @@ fn views(network: &Network, x: &Tensor, flip: bool, place: Place) -> Result<Vec<
         Ok(View {
             logits: logits.flatten_all()?.to_vec1()?,
             rows,
-            up: Resizing::new((rows, columns), (h, w), Corners::Aligned),
+            up: Resizing::new((rows, columns), (h, w), network.corners()),
             back: ((h, w) != (height, width))
                 .then(|| Resizing::new((h, w), (height, width), Corners::Aligned)),
             mirrored,

@@ -41,6 +41,7 @@ const CASES: &[Case] = &[
         &["synthetic data have no list files", "labeled = 24"],
     ),
     case("points = 2", "points = 5", "5", &["evaluate.points", "at most 4"]),
+    case("crop = 32", "crop = 15", "15", &["train.crop", "less than the output stride", "at least 16"]),
     case("output_stride = 16", "output_stride = 4", "4", &["model.output_stride", "8 or 16"]),
     case("\"resnet18\"", "\"resnet19\"", "\"resnet19\"", &["did you mean `resnet18`?"]),
     case("classes = 4", "classes = 1", "1", &["data.classes", "at least 2"]),

@@ -30,4 +30,4 @@ pub use address::Address;
 pub use normalize::normalize_into;
 pub use pair::Pair;
 pub use strong::strong;
-pub use weak::weak;
+pub use weak::{only_flips, weak};

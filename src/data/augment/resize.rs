@@ -16,9 +16,14 @@ const HALF: i32 = 1 << (FRACTION_BITS - 1);
 /// A long side in `[scale[0] · base_size, scale[1] · base_size]`, both ends included and cut to whole pixels
 /// (`dataset/transform.py`, `resize`).
 pub fn draw(scale: [f64; 2], base_size: usize, stream: &mut Stream) -> usize {
-    let low = ((base_size as f64 * scale[0]) as i64).max(1);
-    let high = ((base_size as f64 * scale[1]) as i64).max(low);
+    let (low, high) = range(scale, base_size);
     stream.integer(low, high) as usize
+}
+
+/// The shortest and the longest long side that [`draw`] can give.
+pub(super) fn range(scale: [f64; 2], base_size: usize) -> (i64, i64) {
+    let low = ((base_size as f64 * scale[0]) as i64).max(1);
+    (low, ((base_size as f64 * scale[1]) as i64).max(low))
 }
 
 /// The (width, height) with this long side and the same shape, at least one pixel

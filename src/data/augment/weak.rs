@@ -27,6 +27,12 @@ pub fn weak(
     pair
 }
 
+/// Whether [`weak`] leaves nothing but the flip to chance: there is one size, and it fits the crop.
+pub fn only_flips(params: &Weak, base_size: usize, crop: usize) -> bool {
+    let (low, high) = resize::range(params.scale, base_size);
+    low == high && high as u64 <= crop as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +78,31 @@ mod tests {
         let of = |item| weak(&image, &mask, &params, 56, 48, &at(item));
         assert_eq!(of("a#0"), of("a#0"));
         assert_ne!(of("a#0"), of("a#1"));
+    }
+
+    #[test]
+    fn where_only_the_flip_is_random_an_image_has_two_views() {
+        let (image, mask) = (reference::image(), reference::mask());
+        // (scale, base size, crop): images are 56 x 40.
+        for (scale, base_size, crop, few) in [
+            ([1.0, 1.0], 48, 48, true),
+            ([0.5, 0.5], 97, 48, true),
+            ([1.0, 1.0], 49, 48, false),
+            ([1.0, 1.02], 47, 48, true),
+            ([1.0, 1.03], 47, 48, false),
+            ([0.5, 2.0], 48, 96, false),
+        ] {
+            let params = Weak { scale, flip: 0.5 };
+            assert_eq!(only_flips(&params, base_size, crop), few, "{scale:?} {base_size} {crop}");
+            let mut views: Vec<Pair> = Vec::new();
+            for item in 0..60 {
+                let view = weak(&image, &mask, &params, base_size, crop, &at(&format!("{item}#0")));
+                if !views.contains(&view) {
+                    views.push(view);
+                }
+            }
+            assert_eq!(views.len() <= 2, few, "{scale:?} {base_size} {crop}: {} views", views.len());
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 pub mod efficientnet_lite;
 pub mod resnet;
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 use self::efficientnet_lite::EfficientNetLite;
 use self::resnet::{Family, ResNet};
@@ -53,6 +53,7 @@ pub fn build(
         model::Backbone::EfficientNetLite0 => {
             return Ok(Box::new(EfficientNetLite::new(builder, width, output_stride)?));
         }
+        model::Backbone::Dinov2 | model::Backbone::Segformer => bail!("{which:?} is frozen, and not trained"),
     };
     Ok(Box::new(ResNet::new(builder, family, width, output_stride)?))
 }

@@ -30,16 +30,20 @@
 //! among them. No card was at hand to see it: [`super::selftest`] is what shows it on one.
 //!
 //! [`conv2d`] · [`batch_norm`] · [`activation`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
-//! [`cross_entropy`] · [`concat`] · [`sum`]; underneath: [`gemm`] · [`exp`] · [`memory`].
+//! [`cross_entropy`] · [`concat`] · [`sum`]; for frozen transformers [`layer_norm`] · [`attention`] · [`gelu`];
+//! underneath: [`gemm`] · [`exp`] · [`memory`].
 
 pub mod activation;
+pub mod attention;
 pub mod batch_norm;
 pub mod concat;
 pub mod conv2d;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod exp;
+pub mod gelu;
 pub mod gemm;
+pub mod layer_norm;
 pub mod max_pool;
 pub mod memory;
 pub mod pool;

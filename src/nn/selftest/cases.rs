@@ -4,11 +4,14 @@ use candle_core::{Result, Tensor};
 
 use crate::data::image::IGNORE;
 use crate::nn::ops::activation::Activation;
+use crate::nn::ops::attention::attention;
 use crate::nn::ops::batch_norm::{Form, batch_norm, fold, scale_shift};
 use crate::nn::ops::concat::concat;
 use crate::nn::ops::conv2d::{Padding, Window, add_bias, conv2d};
 use crate::nn::ops::cross_entropy::cross_entropy;
 use crate::nn::ops::dropout::{DropoutAt, Unit, dropout};
+use crate::nn::ops::gelu::gelu;
+use crate::nn::ops::layer_norm::layer_norm;
 use crate::nn::ops::max_pool::max_pool;
 use crate::nn::ops::pool::adaptive_average;
 use crate::nn::ops::resize::{Corners, bilinear};
@@ -97,6 +100,10 @@ pub(super) const CASES: &[Case] = &[
     case("cross entropy", "weighted pixels", &[&[2, 5, 7, 9]], |t, x| cross_entropy(t, &x[0], &target(&x[0], 3)?, Some(&weights(&x[0])?))),
     predicts("softmax", "over channels", &[&[2, 5, 7, 9]], |_, x| softmax(&x[0])),
     wide(predicts("softmax", "sharp logits", &[&[2, 5, 7, 9]], |_, x| softmax(&x[0]))),
+    predicts("layer norm", "over channels", &[&[2, 37, 5, 13], &[37], &[37]], |_, x| layer_norm(&x[0], &x[1], &x[2], 1e-6)),
+    predicts("attention", "to itself", &[&[2, 6, 5, 13], &[2, 6, 5, 13], &[2, 6, 5, 13]], |_, x| attention(&x[0], &x[1], &x[2], 2)),
+    wide(predicts("attention", "sharp, to fewer pixels", &[&[2, 6, 9, 8], &[2, 6, 3, 2], &[2, 6, 3, 2]], |_, x| attention(&x[0], &x[1], &x[2], 3))),
+    wide(predicts("gelu", "both tails", &[&[2, 5, 7, 9]], |_, x| gelu(&x[0]))),
 ];
 
 fn window(stride: usize, zeros: usize, dilation: usize) -> Window {

@@ -15,6 +15,15 @@ fn build(width: f64, output_stride: usize) -> Result<(EfficientNetLite, Paramete
 }
 
 #[test]
+fn the_parameter_count_is_the_published_one() -> Result<()> {
+    // 4 652 008 with `_conv_head`, `_bn1` and `_fc`.
+    let (_, parameters) = build(1.0, 8)?;
+    let count: usize = parameters.trainable.values().map(|v| v.elem_count()).sum();
+    assert_eq!(count, 4_652_008 - 320 * 1280 - 2 * 1280 - 1281 * 1000);
+    Ok(())
+}
+
+#[test]
 fn the_output_stride_is_kept_for_odd_sizes() -> Result<()> {
     let tape = Tape::silent(&Device::Cpu);
     let x = Tensor::zeros((1, 3, 33, 50), DType::F32, &Device::Cpu)?;

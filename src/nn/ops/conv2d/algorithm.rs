@@ -1,13 +1,14 @@
 //! Which algorithm computes a convolution.
 
 use super::geometry::Geometry;
-use super::{dense, depthwise, dilated, grouped, winograd};
+use super::{dense, depthwise, dilated, grouped, pointwise, winograd};
 
 /// The algorithms of the CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Algorithm {
     Depthwise,
     Grouped,
+    Pointwise,
     Dilated,
     Winograd,
     Dense,
@@ -24,6 +25,9 @@ impl Algorithm {
         }
         if grouped::applies(g) {
             return Self::Grouped;
+        }
+        if pointwise::applies(g) {
+            return Self::Pointwise;
         }
         let mut best = (Self::Dense, dense::cost(g));
         let others = [
@@ -44,6 +48,7 @@ pub(super) fn forward(g: &Geometry, x: &[f32], weight: &[f32]) -> Vec<f32> {
     match Algorithm::of(g) {
         Algorithm::Depthwise => depthwise::forward(g, x, weight),
         Algorithm::Grouped => grouped::forward(g, x, weight),
+        Algorithm::Pointwise => pointwise::forward(g, x, weight),
         Algorithm::Dilated => dilated::forward(g, x, weight),
         Algorithm::Winograd => winograd::forward(g, x, weight),
         Algorithm::Dense => dense::forward(g, x, weight),
@@ -61,6 +66,7 @@ pub(super) fn backward(
     match Algorithm::of(g) {
         Algorithm::Depthwise => depthwise::backward(g, x, weight, grad, wanted),
         Algorithm::Grouped => grouped::backward(g, x, weight, grad, wanted),
+        Algorithm::Pointwise => pointwise::backward(g, x, weight, grad, wanted),
         Algorithm::Dilated => dilated::backward(g, x, weight, grad, wanted),
         Algorithm::Winograd => winograd::backward(g, x, weight, grad, wanted),
         Algorithm::Dense => dense::backward(g, x, weight, grad, wanted),
@@ -78,7 +84,12 @@ mod tests {
             let window = Window { stride, padding: Padding::Each(kernel / 2 * dilation), dilation };
             Algorithm::of(&Geometry::new(&x, &[outputs, x[1], kernel, kernel], window).expect("it fits"))
         };
-        assert_eq!(of([2, 1024, 17, 17], 256, 1, 1, 1), Algorithm::Dense, "1x1");
+        assert_eq!(of([2, 1024, 17, 17], 256, 1, 1, 1), Algorithm::Pointwise);
+        assert_eq!(
+            of([8, 64, 7, 7], 64, 1, 1, 1),
+            Algorithm::Dense,
+            "images too small for products of their own"
+        );
         assert_eq!(of([2, 128, 33, 33], 128, 3, 2, 1), Algorithm::Dense, "strided");
         assert_eq!(of([2, 3, 129, 129], 64, 7, 2, 1), Algorithm::Dense, "stem");
         assert_eq!(of([2, 256, 17, 17], 256, 3, 1, 2), Algorithm::Winograd);

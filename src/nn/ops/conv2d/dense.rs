@@ -18,13 +18,12 @@ const WORTHWHILE: usize = 1 << 20;
 /// Most pieces that the input channels of a backward pass are cut into.
 const PIECES: usize = 32;
 
-/// Fewest lines, channels × taps, of a piece: below, the products get too thin.
-const LINES: usize = 64;
+/// Fewest lines, channels × taps, of a piece: each piece packs the gradients for itself.
+const LINES: usize = 160;
 
 /// What the algorithm costs, in its multiplications: unfolding an input pixel for a tap takes as long as 19 of them.
 pub(super) fn cost(g: &Geometry) -> f64 {
-    let unfolded = if g.is_pointwise() { 0 } else { g.batch * g.out_pixels() * g.inputs * g.taps() };
-    (g.work() + 19 * unfolded) as f64
+    (g.work() + 19 * g.batch * g.out_pixels() * g.inputs * g.taps()) as f64
 }
 
 /// Tiles of whole output rows of the batch, in order.
@@ -62,18 +61,11 @@ pub(super) fn forward(g: &Geometry, x: &[f32], weight: &[f32]) -> Vec<f32> {
         let place = single_image(g, &rows);
         let size = (g.outputs, depth, pixels);
         let weight = Matrix::rows(weight, depth);
-        let in_place = place.filter(|_| g.is_pointwise());
-        let panel_len = if in_place.is_some() { 0 } else { depth * pixels };
         let result_len = if place.is_some() { 0 } else { g.outputs * pixels };
-        with_scratch(panel_len + result_len, |scratch| {
-            let (panel, result) = scratch.split_at_mut(panel_len);
-            let pixels_of = match in_place {
-                Some((image, pixel)) => Matrix::rows(&x[image * g.inputs * plane + pixel..], plane),
-                None => {
-                    unfold(g, x, 0..g.inputs, rows.clone(), panel);
-                    Matrix::rows(panel, pixels)
-                }
-            };
+        with_scratch(depth * pixels + result_len, |scratch| {
+            let (panel, result) = scratch.split_at_mut(depth * pixels);
+            unfold(g, x, 0..g.inputs, rows.clone(), panel);
+            let pixels_of = Matrix::rows(panel, pixels);
             match place {
                 Some((image, pixel)) => {
                     let start = image * g.outputs * plane + pixel;

@@ -2,10 +2,11 @@
 //!
 //! [`conv2d`] is the door. On a CPU it multiplies matrices, unless each output reads one input only:
 //! - `dense`: tiles of about 512 output pixels, which span the images of a batch when feature maps are
-//!   small, are unfolded (im2col) and multiplied with all weights at once; a 1×1 convolution reads its input in place;
+//!   small, are unfolded (im2col) and multiplied with all weights at once;
+//! - `pointwise`: 1×1 kernels at stride 1 multiply images where they lie;
 //! - `dilated`: where dilation pushes most taps off the image (ASPP), each tap multiplies only the
 //!   rectangle where it touches something;
-//! - `winograd`: 3×3 kernels at stride 1, under any dilation, with 4 multiplications per output in place of 9.
+//! - `winograd`: 3×3 kernels at stride 1, under any dilation, with 4 multiplications per output in place of 9;
 //! - `grouped`: `dense` for each group of channels;
 //! - `depthwise`: eight channels at a time, a sum over the taps of each pixel.
 //!
@@ -23,6 +24,7 @@ mod dilated;
 mod geometry;
 mod grouped;
 mod panel;
+mod pointwise;
 mod reference;
 #[cfg(any(feature = "cudnn", test))]
 mod sides;

@@ -2,6 +2,7 @@ use candle_core::{Device, Var};
 
 use super::super::fixture::{Case, Fixture};
 use super::*;
+use crate::base::stream::Stream;
 
 fn window(case: &Case) -> Result<Window> {
     let window = case.tensor("window").to_vec1::<i64>()?;
@@ -35,24 +36,69 @@ fn the_reference_path_is_that_of_pytorch_too() -> Result<()> {
     Ok(())
 }
 
+type Forward = fn(&Geometry, &[f32], &[f32]) -> Vec<f32>;
+type Backward = fn(&Geometry, &[f32], &[f32], &[f32], (bool, bool)) -> (Vec<f32>, Vec<f32>);
+
+/// Output and gradients, by every algorithm of whole channels that applies; the first is `dense`.
+fn by_all(g: &Geometry, x: &[f32], weight: &[f32], grad: &[f32]) -> Vec<[Vec<f32>; 3]> {
+    let algorithms: [(bool, Forward, Backward); 4] = [
+        (true, dense::forward, dense::backward),
+        (pointwise::applies(g), pointwise::forward, pointwise::backward),
+        (dilated::applies(g), dilated::forward, dilated::backward),
+        (winograd::applies(g), winograd::forward, winograd::backward),
+    ];
+    let applicable = algorithms.into_iter().filter(|(applies, ..)| *applies);
+    applicable
+        .map(|(_, forward, backward)| {
+            let (of_x, of_weight) = backward(g, x, weight, grad, (true, true));
+            [forward(g, x, weight), of_x, of_weight]
+        })
+        .collect()
+}
+
 #[test]
-fn both_algorithms_agree_wherever_both_apply() -> Result<()> {
+fn all_algorithms_agree_wherever_they_apply() -> Result<()> {
     for case in Fixture::open("conv2d").cases("") {
         let geometry = Geometry::new(case.tensor("x").dims(), case.tensor("weight").dims(), window(&case)?);
         let g = geometry.expect("it fits");
         let flat = |name: &str| case.tensor(name).flatten_all()?.to_vec1::<f32>();
-        let (x, weight, grad) = (flat("x")?, flat("weight")?, flat("grad")?);
-        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
-        let dense = dense::backward(&g, &x, &weight, &grad, (true, true));
-        let dilated = dilated::backward(&g, &x, &weight, &grad, (true, true));
-        assert!(
-            close(&dense::forward(&g, &x, &weight), &dilated::forward(&g, &x, &weight)),
-            "{}",
-            case.name()
-        );
-        assert!(close(&dense.0, &dilated.0) && close(&dense.1, &dilated.1), "{}", case.name());
+        let results = by_all(&g, &flat("x")?, &flat("weight")?, &flat("grad")?);
+        for other in &results[1..] {
+            for (a, b) in results[0].iter().zip(other) {
+                assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4), "{}", case.name());
+            }
+        }
     }
     Ok(())
+}
+
+#[test]
+fn the_bits_are_the_same_on_any_number_of_threads() {
+    // (input, outputs, kernel, stride, dilation), each large enough to be cut for several threads.
+    for (x, outputs, kernel, stride, dilation) in [
+        ([3, 90, 25, 23], 300, 1, 1, 1),
+        ([2, 70, 31, 33], 40, 3, 2, 1),
+        ([9, 64, 7, 7], 64, 1, 1, 1),
+        ([2, 130, 23, 25], 36, 3, 1, 9),
+    ] {
+        let window = Window::same(kernel, stride, dilation);
+        let g = Geometry::new(&x, &[outputs, x[1], kernel, kernel], window).expect("it fits");
+        let values = |name: &str, count: usize| -> Vec<f32> {
+            let mut stream = Stream::at(3, "test", "", 0, name);
+            (0..count).map(|_| stream.unit() - 0.5).collect()
+        };
+        let (x, weight) = (values("x", x.iter().product()), values("weight", outputs * x[1] * g.taps()));
+        let grad = values("grad", g.batch * outputs * g.out_pixels());
+        let on = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+            let results = pool.install(|| by_all(&g, &x, &weight, &grad));
+            results.into_iter().flatten().flatten().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        let alone = on(1);
+        for threads in 2..=4 {
+            assert!(on(threads) == alone, "{threads} threads, kernel {kernel}");
+        }
+    }
 }
 
 #[test]

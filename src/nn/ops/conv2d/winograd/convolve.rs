@@ -13,7 +13,7 @@ use super::super::super::simd;
 use super::image::{Analysis, Images, Map, Synthesis};
 use super::tiling::{Chunk, Layer};
 use super::weights::Kernels;
-use super::{FREQUENCIES, Panel, VALUES, analyse};
+use super::{FREQUENCIES, Panel, VALUES, WORTHWHILE, analyse};
 
 /// Tiles multiplied at a time, about.
 const TILES: usize = 192;
@@ -23,9 +23,6 @@ const FEW: usize = 512;
 
 /// Output channels of such an item.
 const OUTPUTS: usize = 64;
-
-/// Multiplications worth handing to another thread.
-const WORTHWHILE: usize = 1 << 20;
 
 /// `(B, O, pixels)` from `x` (B, C, pixels).
 pub(super) fn convolve(layer: &Layer, x: &[f32], kernels: Kernels<'_>) -> Vec<f32> {

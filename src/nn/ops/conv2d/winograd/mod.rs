@@ -36,8 +36,20 @@ const LINE: usize = 16;
 /// Most values of mapped images that are kept at a time.
 const VALUES: usize = 8 << 20;
 
-/// Channels mapped by one work item.
+/// Channels mapped by one work item; the kernels of neighbouring inputs lie side by side.
 const CHANNELS: usize = 8;
+
+/// Multiplications worth handing to another thread.
+const WORTHWHILE: usize = 1 << 20;
+
+/// What mapping a tile of a channel costs, in multiplications.
+const TILE_COST: usize = 150;
+
+/// What mapping a row of tiles of a channel costs besides.
+const ROW_COST: usize = 1300;
+
+/// What mapping a kernel costs.
+const KERNEL_COST: usize = 340;
 
 /// Values of channels by frequencies: value v of frequency f of channel c is at c · `stride` + f · `pitch` + v.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +80,11 @@ impl Panel {
     }
 }
 
+/// How many work items, of so many multiplications each, are worth handing to another thread.
+fn grain(work: usize) -> usize {
+    WORTHWHILE.div_ceil(work.max(1))
+}
+
 /// Whether the algorithm can compute this convolution.
 pub(super) fn applies(g: &Geometry) -> bool {
     let whole = |zeros: usize| zeros.is_multiple_of(g.dilation) && zeros <= 2 * g.dilation;
@@ -79,8 +96,8 @@ pub(super) fn applies(g: &Geometry) -> bool {
 pub(super) fn cost(g: &Geometry) -> f64 {
     let layer = Layer::new(g);
     let rows = g.batch * layer.rows.count;
-    let maps = (150 * layer.tiles() + 1300 * rows) * (g.inputs + g.outputs);
-    (layer.work() + maps + 340 * g.inputs * g.outputs) as f64
+    let maps = (TILE_COST * layer.tiles() + ROW_COST * rows) * (g.inputs + g.outputs);
+    (layer.work() + maps + KERNEL_COST * g.inputs * g.outputs) as f64
 }
 
 /// `(B, O, oh, ow)` from `x` (B, C, H, W) and `weight` (O, C·9).
@@ -114,7 +131,8 @@ fn weight_gradient(g: &Geometry, x: &[f32], grad: &[f32]) -> Vec<f32> {
                 let (tiles, grads) = scratch.split_at_mut(g.inputs * panel.stride);
                 analyse(&layer, Map::Input, chunk, x, tiles);
                 analyse(&layer, Map::Gradient, chunk, grad, grads);
-                (0..FREQUENCIES).into_par_iter().for_each(|frequency| {
+                let grain = grain(chunk.tiles * g.inputs * g.outputs);
+                (0..FREQUENCIES).into_par_iter().with_min_len(grain).for_each(|frequency| {
                     let size = (g.outputs, chunk.tiles, g.inputs);
                     let tiles = panel.matrix(tiles, frequency).transposed();
                     let target = kernels.target(&shared, frequency);
@@ -134,7 +152,8 @@ fn analyse(layer: &Layer, map: Map, chunk: &Chunk, values: &[f32], tiles: &mut [
         Map::Input => Images { values, channels: layer.inputs, pixels: layer.in_pixels() },
         Map::Gradient => Images { values, channels: layer.outputs, pixels: layer.out_pixels() },
     };
-    tiles.par_chunks_mut(CHANNELS * panel.stride).enumerate().for_each(|(item, tiles)| {
+    let items = tiles.par_chunks_mut(CHANNELS * panel.stride).enumerate();
+    items.with_min_len(grain(CHANNELS * chunk.tiles * TILE_COST)).for_each(|(item, tiles)| {
         let mut analysis = Analysis::new(layer, map);
         for (index, tiles) in tiles.chunks_exact_mut(panel.stride).enumerate() {
             analysis.map(chunk, images, item * CHANNELS + index, (tiles, panel.pitch));

@@ -3,14 +3,11 @@
 use rayon::prelude::*;
 
 use super::super::geometry::Geometry;
-use super::{FREQUENCIES, Panel, maps};
+use super::{CHANNELS, FREQUENCIES, KERNEL_COST, Panel, grain, maps};
 use crate::base::simd::{self, Loops};
 
 /// Kernels mapped at a time: what a panel is padded to a multiple of.
 const LANES: usize = 8;
-
-/// Channels mapped by one work item, whose kernels lie side by side where they are read across.
-const CHANNELS: usize = 8;
 
 /// One value of each of some kernels.
 type Line = [f32; LANES];
@@ -51,7 +48,8 @@ impl<'a> Kernels<'a> {
     /// The same, by several threads.
     pub(super) fn map_all(&self, panel: &mut [f32]) {
         let channels = panel.par_chunks_mut(CHANNELS * self.panel().stride).enumerate();
-        channels.for_each(|(item, panel)| self.map(item * CHANNELS, panel));
+        let grain = grain(CHANNELS * self.values * KERNEL_COST);
+        channels.with_min_len(grain).for_each(|(item, panel)| self.map(item * CHANNELS, panel));
     }
 }
 
@@ -120,7 +118,8 @@ pub(super) fn synthesise(g: &Geometry, mapped: &[f32]) -> Vec<f32> {
     let panel = Panel::new(g.inputs);
     let mut out = vec![0.0; g.outputs * g.inputs * 9];
     let channels = mapped.par_chunks(CHANNELS * panel.stride);
-    out.par_chunks_mut(CHANNELS * g.inputs * 9).zip(channels).for_each(|(out, mapped)| {
+    let items = out.par_chunks_mut(CHANNELS * g.inputs * 9).zip(channels);
+    items.with_min_len(grain(CHANNELS * g.inputs * KERNEL_COST)).for_each(|(out, mapped)| {
         simd::run(UnmapKernels { mapped, panel, inputs: g.inputs, out });
     });
     out

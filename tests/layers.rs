@@ -76,7 +76,19 @@ const HOMES: &[(&str, &[&str])] = &[
     ("polars", &["track/frame.rs"]),
     ("rand_chacha", &["base/stream.rs"]),
     // Where work is cut into independent items; and where the number of threads is set or written down.
-    ("rayon", &["data", "nn/ops", "nn/tape.rs", "train", "stage", "run/executor.rs", "cli/target.rs", "cli/doctor.rs"]),
+    (
+        "rayon",
+        &[
+            "data",
+            "nn/ops",
+            "nn/tape.rs",
+            "train",
+            "stage",
+            "run/executor.rs",
+            "cli/target.rs",
+            "cli/doctor.rs",
+        ],
+    ),
     ("safetensors", &["nn/weights.rs"]),
     ("serde_json_canonicalizer", &["base/canon.rs"]),
     ("strsim", &["base/suggest.rs"]),

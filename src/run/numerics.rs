@@ -7,9 +7,9 @@ pub const ENGINE_VERSION: u32 = 2;
 
 /// The numerics class of a device of this machine: backend, what of the hardware chooses kernels, type, engine version.
 ///
-/// Of a CPU that is its architecture and SIMD level, `cpu-x86_64-avx2+fma-f32-engine1`; of an NVIDIA card its compute
+/// Of a CPU that is its architecture and SIMD level, `cpu-x86_64-avx2+fma-f32-engine2`; of an NVIDIA card its compute
 /// capability, the number of its multiprocessors and the versions of NVIDIA's libraries,
-/// `cuda-sm80x108-cublas13.1.0-f32-engine1`. Never thread count, host, path or date.
+/// `cuda-sm80x108-cublas13.1.0-f32-engine2`. Never thread count, host, path or date.
 pub fn class(device: &Device) -> String {
     let hardware = match device {
         Device::Cpu => format!("cpu-{}-{}", std::env::consts::ARCH, simd()),

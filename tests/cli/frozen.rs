@@ -46,13 +46,13 @@ fn other_weights_are_another_experiment_and_heads_are_a_factor() {
     let mut bytes = weights("segformer.safetensors");
     test.write("segformer.safetensors", &bytes);
     let ran = test.run(["exp", "run", "heads.toml", "--json"]).success();
-    assert_eq!(ran.stages(), counts(&[("prepare", 1), ("teacher", 2), ("evaluate", 2)]));
+    assert_eq!(ran.stages(), counts(&[("prepare", 1), ("teacher", 2), ("evaluate teacher", 4)]));
     // The last value of the last tensor.
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     test.write("segformer.safetensors", &bytes);
     let plan = test.run(["exp", "plan", "heads.toml", "--json"]).success();
-    assert_eq!(plan.to_run(), counts(&[("teacher", 2), ("evaluate", 2)]));
+    assert_eq!(plan.to_run(), counts(&[("teacher", 2), ("evaluate teacher", 4)]));
 }
 
 #[test]

@@ -29,9 +29,11 @@ pub(super) fn applies(g: &Geometry) -> bool {
     g.taps() > 1 && g.stride == 1 && g.groups == 1
 }
 
-/// What it costs, in multiplications of the dense algorithm: thinner products, gathered and scattered.
+/// What it costs, in multiplications of the dense algorithm: products that are thinner than those, pixels gathered
+/// and scattered for each tap.
 pub(super) fn cost(g: &Geometry) -> f64 {
-    1.35 * g.work() as f64 * g.density()
+    let moved = g.batch * g.out_pixels() * g.taps() * (g.inputs + g.outputs);
+    1.3 * g.density() * (g.work() + 19 * moved) as f64
 }
 
 /// The steps of the computation.

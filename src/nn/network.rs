@@ -261,7 +261,7 @@ impl Network {
     /// Takes pretrained weights over into the backbone and says what did not fit.
     ///
     /// # Errors
-    /// When `weights` are of another network ([`WeightsFile::for_backbone`]); nothing is changed then.
+    /// When `weights` are of another network (`WeightsFile::for_backbone`); nothing is changed then.
     pub fn load_backbone(&self, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
         let all = self.parameters.all();
         let own =
@@ -275,7 +275,7 @@ impl Network {
 /// How the pretrained weights of a file fit the backbone of `model`, without a network to load them into.
 ///
 /// # Errors
-/// When `weights` are of another network ([`WeightsFile::for_backbone`], [`Frozen::new`]).
+/// When `weights` are of another network (`WeightsFile::for_backbone`, [`Frozen::new`]).
 pub fn fit_of(model: &Model, weights: &WeightsFile) -> std::result::Result<WeightsReport, WeightsError> {
     if let Some(family) = frozen::Family::of(model.backbone) {
         return Ok(Frozen::new(family, weights, &Device::Cpu)?.report().clone());

@@ -2,7 +2,7 @@
 //!
 //! Brightness, contrast and saturation blend the image with black, with its mean gray, and with its own gray;
 //! a factor above 1 leads away from it. Blends are computed in single precision and cut, not rounded, to 8 bits
-//! (`libImaging/Blend.c`). Hue turns the 8-bit H of Pillow's [`super::hsv`].
+//! (`libImaging/Blend.c`). Hue turns the 8-bit H of Pillow's `super::hsv`.
 
 use super::colours::{cut, recolour, total};
 use super::grayscale::luma;

@@ -2,7 +2,7 @@
 //!
 //! [`resnet`] · [`efficientnet_lite`]. Names of parameters are those of the published weights, and every count of
 //! channels is multiplied by the width. Where a network's strides would pass the output stride, they become dilation
-//! of the convolutions behind them ([`Strides`]).
+//! of the convolutions behind them (`Strides`).
 
 pub mod efficientnet_lite;
 pub mod resnet;

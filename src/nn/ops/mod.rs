@@ -2,7 +2,7 @@
 //!
 //! Every operation has two implementations:
 //! - **the reference path**, plain tensor operations of candle whose gradients are candle's own: it runs on any device;
-//! - **the CPU kernel**, a candle custom operation with a backward pass of its own, taken for f32 on a CPU. It is
+//! - **the CPU kernel**, plain Rust on slices, which writes its gradient on a [tape](super::tape). It is
 //!   several times as fast, and has what candle lacks or refuses: gradients of strided convolutions of odd sizes,
 //!   padded max pooling, gradients of resizing.
 //!
@@ -30,7 +30,7 @@
 //! among them. No card was at hand to see it: [`super::selftest`] is what shows it on one.
 //!
 //! [`conv2d`] · [`batch_norm`] · [`activation`] · [`max_pool`] · [`pool`] · [`resize`] · [`dropout`] · [`softmax`] ·
-//! [`cross_entropy`] · [`concat`] · [`sum`]; for frozen transformers [`layer_norm`] · [`attention`] · [`gelu`];
+//! [`cross_entropy`] · [`mod@concat`] · [`sum`]; for frozen transformers [`layer_norm`] · [`attention`] · [`gelu`];
 //! underneath: [`gemm`] · [`exp`] · [`memory`].
 
 pub mod activation;

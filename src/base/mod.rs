@@ -4,6 +4,7 @@ pub mod canon;
 pub mod clock;
 pub mod digest;
 pub mod fs;
+pub mod process;
 pub mod progress;
 pub mod share;
 pub mod simd;

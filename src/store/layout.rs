@@ -39,6 +39,21 @@ pub fn labels(root: &Path, labeller: Digest) -> PathBuf {
     root.join("labels-v1").join(labeller.to_string())
 }
 
+/// The working folder of a stage that is not done.
+pub fn running(root: &Path, kind: Kind, key: StageKey) -> PathBuf {
+    root.join("running-v1").join(format!("{}-{key}", kind.word()))
+}
+
+/// Who is working on what.
+pub fn leases(root: &Path) -> PathBuf {
+    root.join("leases-v1")
+}
+
+/// A generation of a lease.
+pub fn lease(root: &Path, name: &str, generation: u64) -> PathBuf {
+    leases(root).join(format!("{name}.{generation}"))
+}
+
 /// What may be deleted at any time.
 pub fn cache(root: &Path) -> PathBuf {
     root.join("cache-v1")

@@ -14,11 +14,15 @@
 //! [`layout`] draws the paths, [`object`] keeps bytes, [`pack`] keeps many small things in one artifact,
 //! [`record`] says what a stage left, [`study`] what a report is about.
 
+pub mod frames;
+pub mod journal;
 pub mod labels;
 pub mod layout;
+pub mod lease;
 pub mod object;
 pub mod pack;
 pub mod record;
+pub mod running;
 pub mod study;
 
 use std::path::{Path, PathBuf};

@@ -49,10 +49,10 @@ impl Progress for Losses {
 
 struct NoLooks;
 
-impl AfterStep for NoLooks {
+impl<P: ?Sized> AfterStep<P> for NoLooks {
     type Error = Infallible;
 
-    fn after_step(&mut self, _: u64, _: &Network, _: &mut dyn Progress) -> Result<(), Infallible> {
+    fn after_step(&mut self, _: u64, _: &Network, _: &mut P) -> Result<(), Infallible> {
         Ok(())
     }
 }
@@ -117,7 +117,9 @@ fn train(
     });
     let how = Fit { seed: 0, role: "teacher", train: &settings, steps: 20 };
     let mut losses = Losses::default();
-    let trace = fit(&network, batches, &how, &Device::Cpu, &mut NoLooks, &mut losses)?;
+    let mut course = Course::new(&network, &settings, 20);
+    fit(&mut course, batches, &how, &Device::Cpu, &mut NoLooks, &mut losses)?;
+    let trace = course.at().trace.digest();
     let state = network.state()?.to_bytes()?;
     let forwards = frozen.forwards() as usize;
     Ok(Trained { forwards, views: views.len(), losses: losses.0, trace, state })

@@ -66,7 +66,8 @@ fn train(net: &Net, size: usize, side: usize, optimiser: Optimiser) -> Result<Re
     let class = |_| if stream.chance(0.05) { IGNORE } else { stream.below(net.classes as u64) as u8 };
     let masks = (0..size * side * side).map(class).collect();
     let again = vec![false; size];
-    let mut batch = Batch { step: 0, epoch: 1, images: images(size, side), masks, again, size };
+    let mut batch =
+        Batch { step: 0, epoch: 1, ends_epoch: false, images: images(size, side), masks, again, size };
     let mut sgd = Sgd::new(network.parameters(), optimiser.momentum, optimiser.weight_decay);
     Ok(Box::new(move || {
         batch.step += 1;

@@ -157,6 +157,52 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(found)
 }
 
+/// Whether something has that path: a file, a folder, or a link that leads nowhere.
+pub fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Creates a folder that nobody else created; whether it did. Folders above it are created as needed.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn create_new_folder(path: &Path) -> Result<bool, FileError> {
+    if let Some(above) = path.parent() {
+        create_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(FileError::on("create the folder", path)(error)),
+    }
+}
+
+/// Moves a file or folder; what has the new path is replaced. The move survives a power cut.
+///
+/// # Errors
+/// [`FileError`] with the path that it had.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(FileError::on("move", from))?;
+    let folders = [from.parent(), to.parent()];
+    folders
+        .into_iter()
+        .flatten()
+        .try_for_each(|folder| sync_folder(folder).map_err(FileError::on("move", from)))
+}
+
+/// Adds a line to a file, which is made where it is missing; lines of several processes don't mix.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn append_line(path: &Path, line: &str) -> Result<(), FileError> {
+    let append = || {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_all()
+    };
+    append().map_err(FileError::on("write", path))
+}
+
 fn is_in_the_making(entry: &DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with(TEMPORARY)
 }

@@ -19,8 +19,8 @@ const REPORT: &str = "report.md";
 
 /// Runs the command.
 pub fn report(args: &ReportArgs) -> Result<(), Failure> {
-    let store = Store::open(&args.store.store)?;
     let name = name_of(&args.name)?;
+    let store = Store::open_to_read(&args.store.store)?;
     let stored = find(&store, &name)?;
     if args.costs {
         output::result(&costs(&store, &stored)?);
@@ -30,6 +30,8 @@ pub fn report(args: &ReportArgs) -> Result<(), Failure> {
     if args.check {
         return check(&store, &stored, &folder);
     }
+    // Tables are written into the store.
+    let store = Store::open(&args.store.store)?;
     let written = write(&store, &stored, &folder)?;
     output::result(&format!("report: {}\ntables: {}", written.display(), store.tables(&name).display()));
     Ok(())

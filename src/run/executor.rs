@@ -242,6 +242,7 @@ impl Executor<'_> {
             outputs,
             values,
             trace: left.trace,
+            marks: Vec::new(),
             cost: node.cost,
             code: CODE.to_owned(),
         };

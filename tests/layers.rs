@@ -69,7 +69,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("gemm", &["nn/ops/gemm.rs"]),
     ("image", &["data/decode.rs"]),
     ("indicatif", &["screen/bars.rs"]),
-    ("libc", &["nn/heap.rs"]),
+    ("libc", &["base/failpoint.rs", "nn/heap.rs"]),
     ("libm", &["base/stream.rs", "method", "nn/ops", "report/stats", "train/schedule.rs"]),
     ("minijinja", &["report/page.rs"]),
     ("png", &["data/decode.rs"]),

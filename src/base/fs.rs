@@ -4,6 +4,8 @@ use std::fs::{self, DirEntry, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::failpoint;
+
 /// What failed, and on which path.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {path}")]
@@ -49,12 +51,25 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(FileError::on("read", path))
 }
 
-/// Creates a folder and the ones above it.
+/// Creates a folder and the ones above it, which survive a power cut from then on.
 ///
 /// # Errors
 /// [`FileError`] with the path.
 pub fn create_folder(path: &Path) -> Result<(), FileError> {
-    fs::create_dir_all(path).map_err(FileError::on("create the folder", path))
+    if path.is_dir() || path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.is_dir()).collect();
+    let create = || {
+        failpoint::io("folder")?;
+        fs::create_dir_all(path)?;
+        missing.iter().filter_map(|new| new.parent()).try_for_each(|above| match sync_folder(above) {
+            // A folder that may be entered and not listed.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        })
+    };
+    create().map_err(FileError::on("create the folder", path))
 }
 
 /// How the names of files in the making begin; [`list`] does not see them.
@@ -68,12 +83,23 @@ const TEMPORARY: &str = ".tmp-";
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     create_folder(folder)?;
-    let fail = || FileError::on("write", path);
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
-    file.write_all(bytes).map_err(fail())?;
-    file.as_file().sync_all().map_err(fail())?;
-    file.persist(path).map_err(|error| fail()(error.error))?;
-    sync_folder(folder).map_err(fail())
+    replace(path, folder, bytes).map_err(FileError::on("write", path))
+}
+
+fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let what = failpoint::what_is_written(path);
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    failpoint::io(format_args!("{what}.begin"))?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    file.write_all(first)?;
+    failpoint::io(format_args!("{what}.half"))?;
+    file.write_all(rest)?;
+    failpoint::io(format_args!("{what}.unsynced"))?;
+    file.as_file().sync_all()?;
+    failpoint::io(format_args!("{what}.synced"))?;
+    file.persist(path).map_err(|error| error.error)?;
+    failpoint::hit(format_args!("{what}.renamed"));
+    sync_folder(folder)
 }
 
 /// Makes a file that is not there yet, and says whether it did: of several processes one does. Where the file system

@@ -1,8 +1,10 @@
-//! What everything else stands on: digests, canonical JSON, addressed randomness, atomic files, the clock, wide loops.
+//! What everything else stands on: digests, canonical JSON, addressed randomness, atomic files, the clock, wide loops,
+//! and places for faults.
 
 pub mod canon;
 pub mod clock;
 pub mod digest;
+pub mod failpoint;
 pub mod fs;
 pub mod process;
 pub mod progress;

@@ -41,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     // `doctor` runs every operation on its own.
     ("cli", &["base", "spec", "plan", "data", "nn::selftest", "run", "screen", "store", "track", "report"]),
     ("main", &[]),
+    ("build", &[]),
     ("lib", &[]),
 ];
 
@@ -55,6 +56,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "nn",
             "train",
             "stage/mod.rs",
+            "run/capture.rs",
             "run/cuda.rs",
             "run/device.rs",
             "run/executor.rs",
@@ -69,7 +71,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("gemm", &["nn/ops/gemm.rs"]),
     ("image", &["data/decode.rs"]),
     ("indicatif", &["screen/bars.rs"]),
-    ("libc", &["base/failpoint.rs", "nn/heap.rs"]),
+    ("libc", &["base/failpoint.rs", "nn/heap.rs", "run/capture.rs"]),
     ("libm", &["base/stream.rs", "method", "nn/ops", "report/stats", "train/schedule.rs"]),
     ("minijinja", &["report/page.rs"]),
     ("png", &["data/decode.rs"]),

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `STPP_FAILPOINT=NAME#N=ACTION` | the N-th time (from 1) that the process passes NAME; `ACTION` alone is from the start |
 //! | `STPP_FAILPOINT_LOG=FILE` | append a line `NAME#N` at every place: all addresses of a run |
-//! | `STPP_CLOCK_OFFSET=SECONDS` | the wall clock ([`clock`](super::clock)) is off by so much |
+//! | `STPP_CLOCK_OFFSET=SECONDS,…` | the wall clock ([`clock`](super::clock)) is off by so much, by the next value each time it is read |
 //!
 //! `kill` ends the process as `kill -9` does. `full`, `read-only` and `broken` are a disk without space, one that can't
 //! be written, and one that fails: every [`io`] from then on says so. `int`, `term` and `usr1` are signals to itself.
@@ -45,7 +45,7 @@ pub fn io(name: impl Display) -> io::Result<()> {
 #[inline(always)]
 pub fn clock_offset() -> i64 {
     #[cfg(feature = "failpoints")]
-    return *armed::CLOCK_OFFSET;
+    return armed::clock_offset();
     #[cfg(not(feature = "failpoints"))]
     0
 }
@@ -68,15 +68,20 @@ mod armed {
     use std::fs::{File, OpenOptions};
     use std::io::{self, Write};
     use std::path::Path;
-    use std::sync::atomic::{AtomicI32, Ordering};
+    use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
     use std::sync::{LazyLock, Mutex, PoisonError};
     use std::time::Duration;
 
     pub(super) static ARMED: LazyLock<Armed> = LazyLock::new(Armed::from_environment);
 
-    pub(super) static CLOCK_OFFSET: LazyLock<i64> = LazyLock::new(|| {
-        std::env::var("STPP_CLOCK_OFFSET").map_or(0, |text| text.parse().expect("a number of seconds"))
-    });
+    pub(super) fn clock_offset() -> i64 {
+        static OFFSETS: LazyLock<Vec<i64>> = LazyLock::new(|| {
+            let text = std::env::var("STPP_CLOCK_OFFSET").unwrap_or_else(|_| "0".to_owned());
+            text.split(',').map(|offset| offset.parse().expect("seconds, separated by commas")).collect()
+        });
+        static READINGS: AtomicUsize = AtomicUsize::new(0);
+        OFFSETS[READINGS.fetch_add(1, Ordering::Relaxed) % OFFSETS.len()]
+    }
 
     /// What happens at a place.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]

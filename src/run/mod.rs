@@ -2,9 +2,10 @@
 //!
 //! [`bind`] opens the data of every experiment, [`study`] merges their chains into one graph, [`executor`] runs
 //! what is not in the store, [`event`] is the one stream that screens and trackers read, [`numerics`] names all
-//! that may change bits, [`signal`] listens for Ctrl-C.
+//! that may change bits, [`capture`] what else is worth knowing of a machine, [`signal`] listens for Ctrl-C.
 
 pub mod bind;
+pub mod capture;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod device;

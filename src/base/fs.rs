@@ -132,7 +132,7 @@ pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> 
 ///
 /// # Errors
 /// [`FileError`] with the path; the old content is then untouched.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let fail = || FileError::on("write", path);
     let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;

@@ -10,11 +10,12 @@
 //! wrong before the end are *damage*: nothing behind them can be believed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use crate::base::digest::Hasher;
+use crate::base::failpoint;
 use crate::base::fs::{self, FileError};
 
 const MAGIC: &[u8] = b"stpp-frames 1\n";
@@ -163,9 +164,23 @@ impl FrameFile {
             bytes.extend_from_slice(&check(number, payload));
             bytes.extend_from_slice(payload);
         }
-        self.file.write_all(&bytes).map_err(|source| FileError::new("append to", &self.path, source))?;
+        self.write(&bytes).map_err(|source| FileError::new("append to", &self.path, source))?;
         self.frames += payloads.len() as u64;
         Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let what = self.path.file_name().unwrap_or_default().to_string_lossy();
+        failpoint::io(format_args!("{what}.begin"))?;
+        if cfg!(feature = "failpoints") {
+            let (first, rest) = bytes.split_at(bytes.len() / 2);
+            self.file.write_all(first)?;
+            failpoint::io(format_args!("{what}.half"))?;
+            self.file.write_all(rest)?;
+        } else {
+            self.file.write_all(bytes)?;
+        }
+        failpoint::io(format_args!("{what}.appended"))
     }
 
     /// Makes what was appended survive a power cut.
@@ -220,7 +235,7 @@ mod tests {
         fn a_flipped_bit_is_never_believed(payloads in payloads(), at in any::<prop::sample::Index>(), bit in 0..8) {
             let mut bytes = written(&payloads);
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1u8 << bit;
             let found = Frames::of(&bytes);
             prop_assert_ne!(found.end, End::Whole);
             prop_assert!(payloads.starts_with(&found.payloads));

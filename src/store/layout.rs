@@ -104,6 +104,13 @@ pub fn running(root: &Path, kind: Kind, key: StageKey) -> PathBuf {
     all_running(root).join(format!("{kind}-{key}"))
 }
 
+/// The stage of a working folder; none for anything else.
+pub fn stage_of_running(folder: &Path) -> Option<(Kind, StageKey)> {
+    let (kind, key) = folder.file_name()?.to_str()?.split_once('-')?;
+    let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
+    Some((kind, StageKey(key.parse().ok()?)))
+}
+
 /// Who is working on what.
 pub fn leases(root: &Path) -> PathBuf {
     root.join("leases-v1")
@@ -117,16 +124,6 @@ pub fn quarantine(root: &Path) -> PathBuf {
 /// Which they are, a line each.
 pub fn quarantine_log(root: &Path) -> PathBuf {
     quarantine(root).join("log.jsonl")
-}
-
-/// The working folder of a stage that is not done.
-pub fn running(root: &Path, kind: Kind, key: StageKey) -> PathBuf {
-    root.join("running-v1").join(format!("{}-{key}", kind.word()))
-}
-
-/// Who is working on what.
-pub fn leases(root: &Path) -> PathBuf {
-    root.join("leases-v1")
 }
 
 /// A generation of a lease.

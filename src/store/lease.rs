@@ -242,7 +242,7 @@ impl Heart {
                 holder.beat += 1;
                 let text = serde_json::to_vec(holder).expect("a holder is plain data");
                 // A beat that can't be written is missed: in the end someone takes over, which costs time only.
-                drop(fs::replace(path, &text));
+                drop(fs::overwrite(path, &text));
             }
         }
     }
@@ -342,7 +342,7 @@ mod tests {
         let leases = store.leases(Pace { patience: Duration::from_secs(3600), ..QUICK });
         assert!(leases.live().unwrap().is_empty());
         let lease = ours(leases.take("stage").unwrap());
-        assert_eq!(fs::list(&layout::leases(store.root())).unwrap(), [lease.path.clone()]);
+        assert_eq!(fs::list(&layout::leases(store.root())).unwrap(), std::slice::from_ref(&lease.path));
     }
 
     #[test]
@@ -371,7 +371,7 @@ mod tests {
         for beat in 4..24 {
             std::thread::sleep(QUICK.patience / 8);
             let holder = Holder { process: elsewhere(), lease: 7, beat };
-            fs::replace(&path, &serde_json::to_vec(&holder).unwrap()).unwrap();
+            fs::overwrite(&path, &serde_json::to_vec(&holder).unwrap()).unwrap();
             assert!(matches!(leases.take("stage").unwrap(), Taken::Theirs(_)), "beat {beat}");
         }
     }

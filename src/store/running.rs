@@ -38,7 +38,16 @@ pub struct Running<'a> {
     store: &'a Store,
     folder: PathBuf,
     key: StageKey,
-    remarks: Vec<String>,
+    remarks: Vec<Remark>,
+}
+
+/// Something a person should know of what was found in a working folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// In one line.
+    pub text: String,
+    /// Whether bytes are not what was written, as opposed to not written whole.
+    pub is_damage: bool,
 }
 
 /// Where a stage stood.
@@ -83,11 +92,20 @@ impl Store {
     pub fn running(&self, kind: Kind, key: StageKey) -> Running<'_> {
         Running { store: self, folder: layout::running(self.root(), kind, key), key, remarks: Vec::new() }
     }
+
+    /// The stages that have a working folder, sorted.
+    ///
+    /// # Errors
+    /// Whatever listing reports.
+    pub fn running_stages(&self) -> Result<Vec<(Kind, StageKey)>, StoreError> {
+        let folders = fs::list(&layout::all_running(self.root()))?;
+        Ok(folders.iter().filter_map(|folder| layout::stage_of_running(folder)).collect())
+    }
 }
 
 impl Running<'_> {
-    /// What a person should know of what was found here, in one line each.
-    pub fn take_remarks(&mut self) -> Vec<String> {
+    /// What a person should know of what was found here.
+    pub fn take_remarks(&mut self) -> Vec<Remark> {
         std::mem::take(&mut self.remarks)
     }
 
@@ -202,19 +220,21 @@ impl Running<'_> {
     }
 
     fn torn(&mut self, path: &Path, bytes: u64) {
-        self.remarks.push(format!(
+        let text = format!(
             "{}: {bytes} bytes at its end were half written when the last run ended, and were cut",
             path.display()
-        ));
+        );
+        self.remarks.push(Remark { text, is_damage: false });
     }
 
     fn set_aside(&mut self, path: &Path, why: &str) -> Result<(), StoreError> {
         let to = self.store.quarantine(path, why)?;
-        self.remarks.push(format!(
+        let text = format!(
             "damage: {}: {why}; it is in {} now, and what it held is computed again",
             path.display(),
             to.display()
-        ));
+        );
+        self.remarks.push(Remark { text, is_damage: true });
         Ok(())
     }
 }
@@ -318,7 +338,7 @@ mod tests {
         std::fs::write(&kept[0], bytes).unwrap();
         assert_eq!(running.resume(|_| true).unwrap().unwrap().head.step, 20);
         let remarks = running.take_remarks();
-        assert!(remarks.len() == 1 && remarks[0].contains("damage"), "{remarks:?}");
+        assert!(remarks.len() == 1 && remarks[0].is_damage, "{remarks:?}");
         assert_eq!(running.resume_points().unwrap().len(), 1);
         running.remove().unwrap();
         assert!(store.running(Kind::Teacher, key()).resume(|_| true).unwrap().is_none());
@@ -352,6 +372,6 @@ mod tests {
         bytes[middle] ^= 1;
         std::fs::write(&path, bytes).unwrap();
         assert!(running.journal().unwrap().points().is_empty());
-        assert!(running.take_remarks()[0].contains("damage"));
+        assert!(running.take_remarks()[0].is_damage);
     }
 }

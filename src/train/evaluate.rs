@@ -90,6 +90,16 @@ impl Portable for Confusion {
     }
 }
 
+impl Portable for Vec<u8> {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.clone()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(bytes.to_vec())
+    }
+}
+
 /// Applies `each` to every image, several at a time, and returns the results in the order of the ids.
 ///
 /// Large images, by the first one's size, go one at a time: each of them keeps all threads busy, and several at once
@@ -170,4 +180,76 @@ pub fn evaluate(
         confusion.add(&truth.data, &prediction.classes());
         Ok(confusion)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::base::progress::Quiet;
+    use crate::data::image::{Mask, Rgb};
+
+    struct Gray;
+
+    impl Pixels for Gray {
+        fn image(&self, _: &str) -> Result<Arc<Rgb>, PixelError> {
+            Ok(Arc::new(Rgb::new(1, 1, vec![7; 3])))
+        }
+
+        fn truth(&self, _: &str) -> Result<Option<Arc<Mask>>, PixelError> {
+            Ok(None)
+        }
+    }
+
+    #[derive(Default)]
+    struct Shelf(BTreeMap<String, Vec<u8>>);
+
+    impl Kept for Shelf {
+        fn get(&self, id: &str) -> Option<Vec<u8>> {
+            self.0.get(id).cloned()
+        }
+
+        fn keep(&mut self, images: &[(&str, Vec<u8>)]) -> Result<(), KeepError> {
+            self.0.extend(images.iter().map(|(id, bytes)| ((*id).to_owned(), bytes.clone())));
+            Ok(())
+        }
+    }
+
+    /// Stops after some images.
+    struct StopAfter(u64, u64);
+
+    impl Progress for StopAfter {
+        fn advance(&mut self, done: u64, _: u64, _: &str) {
+            self.1 = done;
+        }
+
+        fn metric(&mut self, _: &str, _: u64, _: f64) {}
+
+        fn stop_requested(&self) -> bool {
+            self.1 >= self.0
+        }
+    }
+
+    #[test]
+    fn an_interrupted_pass_goes_on_with_the_image_after_the_last() {
+        let ids: Vec<String> = (0..50).map(|id| id.to_string()).collect();
+        let computed = AtomicU64::new(0);
+        let each = |id: &str| -> Result<Vec<u8>, InferenceError> {
+            computed.fetch_add(1, Ordering::Relaxed);
+            Ok(id.as_bytes().to_vec())
+        };
+        let whole = for_each_image(&ids, &Gray, &mut Quiet::default(), &mut Forgetful, each).unwrap();
+        assert_eq!(computed.swap(0, Ordering::Relaxed), 50);
+        let mut shelf = Shelf::default();
+        for stop in [1, 20, 40] {
+            let stopped = for_each_image(&ids, &Gray, &mut StopAfter(stop, 0), &mut shelf, each);
+            assert!(matches!(stopped, Err(InferenceError::Interrupted(_))));
+        }
+        let resumed = for_each_image(&ids, &Gray, &mut Quiet::default(), &mut shelf, each).unwrap();
+        assert_eq!(resumed, whole);
+        assert_eq!(computed.into_inner(), 50, "no image is computed twice");
+    }
 }

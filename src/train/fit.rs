@@ -5,6 +5,7 @@ use candle_core::{Device, Tensor};
 use super::course::Course;
 use super::schedule::poly;
 use super::sgd::{Rates, Sgd};
+use crate::base::failpoint;
 use crate::base::progress::{Interrupted, Progress};
 use crate::data::loader::{Batch, LoadError};
 use crate::nn::ops::cross_entropy::cross_entropy;
@@ -128,6 +129,7 @@ where
             let role = fit.role.to_owned();
             return Err(FitError::NotFinite { role, step, steps: fit.steps, loss, lr });
         }
+        failpoint::hit("step.moved");
         course.at.trace.step(step, loss, lr);
         (course.at.step, course.at.looked) = (step, false);
         progress.metric("loss", step, f64::from(loss));
@@ -168,6 +170,7 @@ pub fn one_step(
     let loss = cross_entropy(&tape, &logits, &masks, None)?;
     drop(logits);
     let value = loss.to_scalar::<f32>()?;
+    failpoint::hit("step.forward");
     if value.is_finite() {
         let rates = Rates { backbone: lr, head: lr * fit.train.head_lr };
         sgd.step(tape.backward(&loss)?, rates)?;

@@ -16,7 +16,7 @@ use stpp::spec::augment::Augment;
 use stpp::spec::method::Tta;
 use stpp::spec::model::{Backbone, Head, Model};
 use stpp::spec::train::{Length, Train};
-use stpp::train::evaluate::{InferenceError, for_each_image};
+use stpp::train::evaluate::{Forgetful, InferenceError, for_each_image};
 use stpp::train::fit::{Fit, one_step};
 use stpp::train::predict::{Looking, Prediction};
 use stpp::train::sgd::Sgd;
@@ -93,7 +93,7 @@ fn label(net: &Net, count: usize, size: (usize, usize), tta: Tta) -> Result<Repe
     let image = Same(Arc::new(Rgb::new(size.0, size.1, pixels)));
     let ids: Vec<String> = (0..count).map(|index| index.to_string()).collect();
     Ok(Box::new(move || {
-        for_each_image(&ids, &image, &mut Quiet::default(), |id| {
+        for_each_image(&ids, &image, &mut Quiet::default(), &mut Forgetful, |id| {
             Prediction::of(&network, &image.0, Looking::Augmented(&tta), &Device::Cpu)
                 .map(|prediction| prediction.classes())
                 .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })

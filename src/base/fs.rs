@@ -141,6 +141,27 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     Ok(())
 }
 
+/// A new folder that is removed, with all in it, when this goes.
+#[derive(Debug)]
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// A scratch folder in another one, which is created if it is missing.
+    ///
+    /// # Errors
+    /// [`FileError`] with the path.
+    pub fn new(inside: &Path) -> Result<Self, FileError> {
+        create_folder(inside)?;
+        let folder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(inside);
+        folder.map(Self).map_err(FileError::on("create a folder in", inside))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
 /// Removes a file; one that is gone already is fine.
 ///
 /// # Errors

@@ -39,6 +39,8 @@ pub enum ExpCommand {
     Ls(LsArgs),
     /// Show a resolved spec, or an ablation or run in the store
     Show(ShowArgs),
+    /// Compute stages again, apart from the store, and compare every bit with it
+    Verify(VerifyArgs),
     /// Write a trained model as safetensors, with the names of the official PyTorch code
     Weights(WeightsArgs),
 }
@@ -166,6 +168,33 @@ pub struct ShowArgs {
     pub store: StoreArgs,
 }
 
+/// `stpp exp verify`
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// A spec file, the name of an ablation in the store, or the first digits of a run id
+    pub what: String,
+    /// Lay a value over the spec; can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Only these stages: a kind, a role, or the first digits of a key; can be repeated
+    #[arg(long = "stage", value_name = "STAGE")]
+    pub stages: Vec<String>,
+    /// Only the first steps of every training
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// On another numerics class, how far a loss may be off, as a share of itself
+    #[arg(long, value_name = "SHARE", default_value_t = 1e-3)]
+    pub tolerance: f64,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where to compute.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
 /// `stpp exp weights`
 #[derive(Debug, ClapArgs)]
 pub struct WeightsArgs {

@@ -44,6 +44,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             ExpCommand::Plan(plan) => exp::plan::plan(plan),
             ExpCommand::Ls(ls) => exp::ls::ls(ls),
             ExpCommand::Show(show) => exp::show::show(show),
+            ExpCommand::Verify(verify) => exp::verify::verify(verify),
             ExpCommand::Weights(weights) => exp::weights::weights(weights),
         },
         Command::Report(args) => report::report(args),

@@ -163,15 +163,17 @@ impl Store {
         }))
     }
 
-    /// The artifact that a node's record names and that is gone, if there is one.
+    /// The artifacts that a node's record names and that are gone.
     ///
     /// # Errors
     /// A record that can't be read.
-    pub fn lost(&self, node: &Node) -> Result<Option<StoreError>, StoreError> {
-        let Some(record) = self.record(node.kind, node.key)? else { return Ok(None) };
-        let is_gone = |artifact: &&Artifact| self.object_path(artifact.digest).is_none();
-        let lost = record.outputs.values().find(is_gone).map(|artifact| artifact.digest);
-        Ok(lost.map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest }))
+    pub fn lost(&self, node: &Node) -> Result<Vec<StoreError>, StoreError> {
+        let Some(record) = self.record(node.kind, node.key)? else { return Ok(Vec::new()) };
+        let digests = record.outputs.values().map(|artifact| artifact.digest);
+        let gone = digests.filter(|digest| self.object_path(*digest).is_none());
+        Ok(gone
+            .map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest })
+            .collect())
     }
 
     /// Makes a stage done: the last thing that is written.

@@ -5,4 +5,5 @@ pub mod ls;
 pub mod plan;
 pub mod run;
 pub mod show;
+pub mod verify;
 pub mod weights;

@@ -3,9 +3,11 @@
 pub mod canon;
 pub mod clock;
 pub mod digest;
+pub mod draft;
 pub mod fs;
 pub mod progress;
 pub mod share;
 pub mod simd;
 pub mod stream;
 pub mod suggest;
+pub mod walk;

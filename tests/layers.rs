@@ -83,6 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "nn/ops",
             "nn/tape.rs",
             "train",
+            "store/verify.rs",
             "stage",
             "run/executor.rs",
             "cli/target.rs",
@@ -92,7 +93,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("safetensors", &["nn/weights.rs"]),
     ("serde_json_canonicalizer", &["base/canon.rs"]),
     ("strsim", &["base/suggest.rs"]),
-    ("tempfile", &["base/fs.rs"]),
+    ("tar", &["store/archive"]),
+    ("tempfile", &["base/draft.rs", "base/fs.rs"]),
     ("toml", &["spec"]),
 ];
 

@@ -24,7 +24,7 @@ impl Draft {
         Ok(Self { file: file.map_err(FileError::on("write", path))?, path: path.to_owned() })
     }
 
-    /// Gives the file its name, over the old content, as [`write_atomically`] does.
+    /// Gives the file its name, over the old content, as [`write_atomically`](super::fs::write_atomically) does.
     ///
     /// # Errors
     /// [`FileError`] with the path; the old content is then untouched.
@@ -33,8 +33,7 @@ impl Draft {
         self.file.flush().map_err(fail())?;
         self.file.as_file().sync_all().map_err(fail())?;
         self.file.persist(&self.path).map_err(|error| FileError::on("write", &self.path)(error.error))?;
-        let folder = self.folder_of(&path);
-        sync_folder(folder).map_err(FileError::on("write", &self.path))
+        sync_folder(folder_of(&self.path)).map_err(FileError::on("write", &self.path))
     }
 }
 

@@ -18,7 +18,8 @@ pub struct FileError {
 }
 
 impl FileError {
-    pub(super) fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// Says of an error of the system on which path it was, and what was tried.
+    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { action, path, source }
     }
@@ -78,6 +79,17 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 /// [`FileError`] with the path.
 pub fn open(path: &Path) -> Result<File, FileError> {
     File::open(path).map_err(FileError::on("open", path))
+}
+
+/// Removes a file; one that is gone already is fine.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::on("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Removes a folder if it is empty; whether it was.

@@ -100,6 +100,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "nn/ops",
             "nn/tape.rs",
             "train",
+            "store/verify.rs",
             "stage",
             "run/executor.rs",
             "cli/target.rs",
@@ -110,7 +111,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("serde_json_canonicalizer", &["base/canon.rs"]),
     ("signal-hook", &["run/signal.rs"]),
     ("strsim", &["base/suggest.rs"]),
-    ("tempfile", &["base/fs.rs"]),
+    ("tar", &["store/archive"]),
+    ("tempfile", &["base/draft.rs", "base/fs.rs"]),
     ("toml", &["spec"]),
 ];
 

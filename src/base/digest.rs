@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -92,6 +92,28 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// The digest of bytes that come one after the other; as a writer it takes them all.
+#[derive(Default)]
+pub struct ByteHasher(blake3::Hasher);
+
+impl ByteHasher {
+    /// The digest of all bytes so far.
+    pub fn finish(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
+impl Write for ByteHasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A running digest whose domain keeps values of different meaning apart.
 ///
 /// Every field is framed by its length, so that `("ab", "c")` and `("a", "bc")` differ.
@@ -139,6 +161,14 @@ mod tests {
         let pair = |a: &[u8], b: &[u8]| Hasher::new("test").field(a).field(b).finish();
         assert_ne!(pair(b"ab", b"c"), pair(b"a", b"bc"));
         assert_ne!(Hasher::new("one").field(b"x").finish(), Hasher::new("two").field(b"x").finish());
+    }
+
+    #[test]
+    fn bytes_one_after_the_other_have_the_digest_of_all() {
+        let mut hasher = ByteHasher::default();
+        hasher.write_all(b"st").unwrap();
+        hasher.write_all(b"pp").unwrap();
+        assert_eq!(hasher.finish(), Digest::of(b"stpp"));
     }
 
     #[test]

@@ -25,7 +25,8 @@ impl FileError {
         Self { action, path: path.to_owned(), source }
     }
 
-    fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// Says of an error of the system on which path it was, and what was tried.
+    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::new(action, path, source)
     }
 
@@ -73,7 +74,7 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
 }
 
 /// How the names of files in the making begin; [`list`] does not see them.
-const TEMPORARY: &str = ".tmp-";
+pub(super) const TEMPORARY: &str = ".tmp-";
 
 /// Writes a file so that a reader sees the old content or the new, and the new survives a power cut:
 /// a temporary file beside it, synced, renamed over it, folder synced. Missing folders are created.
@@ -184,6 +185,28 @@ pub fn remove_folder(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Opens a file to be read bit by bit.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(FileError::on("open", path))
+}
+
+/// Removes a folder if it is empty; whether it was.
+pub fn remove_empty(path: &Path) -> bool {
+    fs::remove_dir(path).is_ok()
+}
+
+/// Makes people and programs unable to edit a file by accident; a file system without permissions is fine too.
+pub fn make_read_only(path: &Path) {
+    if let Ok(metadata) = fs::metadata(path) {
+        let mut permissions = metadata.permissions();
+        permissions.set_readonly(true);
+        drop(fs::set_permissions(path, permissions));
+    }
+}
+
 /// What is directly in a folder, sorted by name; none when there is no such folder. Files that another call is writing,
 /// or did not finish, are not there yet.
 ///
@@ -254,7 +277,7 @@ fn is_in_the_making(entry: &DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with(TEMPORARY)
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     File::open(path)?.sync_all()
 }
@@ -279,6 +302,17 @@ mod tests {
         write_atomically(&folder.path().join("whole"), b"").unwrap();
         fs::write(folder.path().join(".tmp-half"), b"").unwrap();
         assert_eq!(list(folder.path()).unwrap(), [folder.path().join("whole")]);
+    }
+
+    #[test]
+    fn a_line_is_added_and_a_folder_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        append_line(&log, "one").unwrap();
+        append_line(&log, "two").unwrap();
+        assert_eq!(read_text(&log).unwrap(), "one\ntwo\n");
+        assert!(create_new_folder(&folder.path().join("a/b")).unwrap());
+        assert!(!create_new_folder(&folder.path().join("a/b")).unwrap());
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use super::store::args::StoreCommand;
+
 /// Reproducible experiments for self-training in semi-supervised semantic segmentation
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, arg_required_else_help = true)]
@@ -24,6 +26,9 @@ pub enum Command {
     /// Look at data before anything trains
     #[command(subcommand)]
     Data(DataCommand),
+    /// Check, clean up and move what is remembered
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Check this machine: device, store, versions, and a golden training trace
     Doctor(DoctorArgs),
 }

@@ -8,6 +8,7 @@ pub mod exp;
 pub mod failure;
 pub mod output;
 pub mod report;
+pub mod store;
 mod target;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,6 +50,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         },
         Command::Report(args) => report::report(args),
         Command::Data(DataCommand::Check(check)) => data::check(check),
+        Command::Store(command) => store::run(command),
         Command::Doctor(args) => doctor::doctor(args),
     }
 }

@@ -22,5 +22,8 @@ mod reports;
 mod screens;
 mod shipped;
 mod specs;
+mod store_archive;
+mod store_gc;
+mod store_verify;
 mod support;
 mod weights;

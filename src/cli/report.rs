@@ -41,7 +41,7 @@ pub(super) fn write(store: &Store, stored: &StoredStudy, folder: &Path) -> Resul
     frame::write(&store.tables(&stored.ablation.name), &tables)
         .map_err(|error| Failure::of(FailureKind::Stage, &error))?;
     let path = folder.join(REPORT);
-    fs::write_atomically(&path, text.as_bytes())?;
+    fs::write_if_changed(&path, text.as_bytes())?;
     Ok(path)
 }
 

@@ -19,9 +19,14 @@ pub fn object(root: &Path, digest: Digest) -> PathBuf {
     root.join("objects-v1").join(&hex[..2]).join(&hex[2..])
 }
 
+/// The records of a kind of stage.
+pub fn records(root: &Path, kind: Kind) -> PathBuf {
+    root.join("records-v1").join(kind.word())
+}
+
 /// The record of a stage.
 pub fn record(root: &Path, kind: Kind, key: StageKey) -> PathBuf {
-    root.join("records-v1").join(kind.word()).join(format!("{key}.json"))
+    records(root, kind).join(format!("{key}.json"))
 }
 
 /// The costs of a stage.

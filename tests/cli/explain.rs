@@ -96,6 +96,13 @@ fn a_value_from_the_command_line_is_named_as_such() {
     let set = "arm.pixels.method.select.threshold=0.7";
     let found = causes(&test, &["--set", set]);
     assert_eq!(found, [cause("method.select.threshold", "0.7", "0.3", &format!("--set {set}"))]);
+    // What `retrain` leaves out stands in `train`; what it says itself does not.
+    let found = causes(&test, &["--set", "retrain.momentum=0.8", "--set", "train.power=1.0"]);
+    let expected = [
+        cause("train.power", "1.0", "0.9", "--set train.power=1.0"),
+        cause("retrain.momentum", "0.8", "0.9", "--set retrain.momentum=0.8"),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -132,6 +139,11 @@ fn an_output_that_is_wanted_now_is_told_with_the_key_that_wants_it() {
     let test = finished();
     let found = causes(&test, &["--set", "evaluate.points=4"]);
     assert_eq!(found, [cause("evaluate.points", "4", "", "--set evaluate.points=4")]);
+    let text = explain(&test, &["--set", "evaluate.points=4"]).stdout();
+    assert!(
+        text.contains("evaluate.points = 4, for which records lack validation@1, validation@3"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -9,7 +9,14 @@ use crate::spec::experiment::Experiment;
 pub fn changed(old: &Experiment, new: &Experiment, among: &[String]) -> Vec<Difference> {
     let mut found = differences(&keys(old), &keys(new));
     found.retain(|difference| is_among(&difference.path, among));
+    // `epochs` in the place of `iterations`: what is written now says it.
+    let said: Vec<String> = found.iter().filter(|d| d.new.is_some()).map(|d| table(&d.path)).collect();
+    found.retain(|difference| difference.new.is_some() || !said.contains(&table(&difference.path)));
     found
+}
+
+fn table(key: &str) -> String {
+    key.rsplit_once('.').map_or("", |(table, _)| table).to_owned()
 }
 
 /// Whether a key is one of some keys, or in one of some tables.

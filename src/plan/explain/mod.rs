@@ -18,6 +18,8 @@ pub mod field;
 pub mod flat;
 pub mod keys;
 mod nearest;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

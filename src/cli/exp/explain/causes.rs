@@ -20,6 +20,8 @@ pub(super) struct Told {
     pub cause: Named,
     /// The values that the nearest stages have instead.
     pub old: BTreeSet<String>,
+    /// The outputs that it wants and that records lack.
+    pub lacking: BTreeSet<String>,
     /// The stages that differ by it.
     pub stages: Vec<StageKey>,
     /// The stages that are as they were, but read those.
@@ -55,20 +57,37 @@ pub(super) fn told(
             (Why::Follows, Some(&at)) => told[at].follow.push(stage.key),
             _ => {
                 let place = Place { loaded, owners, node };
-                for (cause, old) in place.causes(&stage.why) {
+                for (cause, value) in place.causes(&stage.why) {
                     let at = *known.entry(cause.clone()).or_insert(told.len());
                     if at == told.len() {
-                        let (stages, follow) = (Vec::new(), Vec::new());
-                        told.push(Told { cause, old: BTreeSet::new(), stages, follow });
+                        told.push(Told::new(cause));
                     }
-                    told[at].old.extend(old);
-                    told[at].stages.push(stage.key);
+                    match value {
+                        Value::Old(old) => told[at].old.extend(old),
+                        Value::Lacking(output) => told[at].lacking.extend([output]),
+                    }
+                    if told[at].stages.last() != Some(&stage.key) {
+                        told[at].stages.push(stage.key);
+                    }
                     first.entry(stage.key).or_insert(at);
                 }
             }
         }
     }
     told
+}
+
+impl Told {
+    fn new(cause: Named) -> Self {
+        let (old, lacking) = (BTreeSet::new(), BTreeSet::new());
+        Self { cause, old, lacking, stages: Vec::new(), follow: Vec::new() }
+    }
+}
+
+/// What is there instead.
+enum Value {
+    Old(Option<String>),
+    Lacking(String),
 }
 
 /// A stage, and where its values come from.
@@ -79,13 +98,15 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn causes(&self, why: &Why) -> Vec<(Named, Option<String>)> {
-        let plain = |what: String| vec![(Named { what, new: None, from: Vec::new() }, None)];
+    fn causes(&self, why: &Why) -> Vec<(Named, Value)> {
+        let plain = |what: String| vec![(Named { what, new: None, from: Vec::new() }, Value::Old(None))];
         match why {
             Why::Differs { causes, .. } if !causes.is_empty() => {
                 causes.iter().map(|cause| self.differing(cause)).collect()
             }
-            Why::Lacks(wants) => wants.iter().map(|want| (self.wanted(want), None)).collect(),
+            Why::Lacks(wants) => {
+                wants.iter().map(|want| (self.wanted(want), Value::Lacking(want.to_string()))).collect()
+            }
             Why::Lost(outputs) => plain(format!(
                 "`{}` of {} is gone, which its record names",
                 outputs.join("`, `"),
@@ -98,7 +119,7 @@ impl Place<'_> {
         }
     }
 
-    fn differing(&self, cause: &Cause) -> (Named, Option<String>) {
+    fn differing(&self, cause: &Cause) -> (Named, Value) {
         let value = |value: &Option<serde_json::Value>| value.as_ref().map(written);
         let (new, old) = (value(&cause.new), value(&cause.old));
         let named = match &cause.what {
@@ -118,7 +139,7 @@ impl Place<'_> {
             What::Role => Named { what: "the model".to_owned(), new, from: vec![] },
             What::Inputs => Named { what: "what it reads".to_owned(), new, from: vec![] },
         };
-        (named, old)
+        (named, Value::Old(old))
     }
 
     /// A key with its value and where that stands: for `seed` and `split.seed`, and in an arm, of the first experiment

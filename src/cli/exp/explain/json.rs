@@ -20,7 +20,7 @@ pub(super) fn of(explained: &Explained<'_>) -> Value {
             "role": node.role,
             "serves": explained.study.serves.get(&node.key),
             "done": !missing.contains_key(&node.key),
-            "stored": explained.owners.stored(node.key),
+            "stored": explained.owners.stored(&[node.key]),
         });
         if let Some(missing) = missing.get(&node.key) {
             stage["why"] = why(missing);
@@ -43,6 +43,7 @@ fn cause(told: &Told) -> Value {
         "what": told.cause.what,
         "value": told.cause.new,
         "nearest": told.old,
+        "lacking": told.lacking,
         "from": told.cause.from,
         "stages": told.stages,
         "follow": told.follow,

@@ -67,27 +67,48 @@ impl<'a> Owners<'a> {
         names.filter_map(|name| self.planned.get(name).copied())
     }
 
-    /// The experiments in the store that a stage is of, by the names of their studies.
-    pub fn stored(&self, key: StageKey) -> BTreeMap<&str, BTreeSet<String>> {
-        let mut found: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for owner in self.stored.get(&key).into_iter().flatten() {
-            let study = &self.studies[owner.study];
-            let member = &study.members[owner.member];
-            let name = format!("{}/{}/{}", member.arm, member.seed, member.split);
-            found.entry(&study.ablation.name).or_default().insert(name);
+    /// The experiments in the store that some stages are of, by the names of their studies, in the order of execution.
+    pub fn stored(&self, keys: &[StageKey]) -> BTreeMap<&str, Vec<String>> {
+        let owners = keys.iter().filter_map(|key| self.stored.get(key)).flatten();
+        let owners: BTreeSet<(usize, usize)> = owners.map(|owner| (owner.study, owner.member)).collect();
+        let mut found: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (study, member) in owners {
+            let owner = Owner { study, member };
+            found.entry(&self.studies[study].ablation.name).or_default().push(self.name_of(owner));
         }
         found
     }
 
+    /// The experiments of the plan that some stages are of, in the order of execution.
+    pub fn serving(&self, keys: &[StageKey]) -> Vec<String> {
+        let names: BTreeSet<&str> =
+            keys.iter().filter_map(|key| self.serves.get(key)).flatten().copied().collect();
+        let members = self.plan.stored.ablation.experiments.iter();
+        members.map(name).filter(|name| names.contains(name.as_str())).collect()
+    }
+
+    fn name_of(&self, owner: Owner) -> String {
+        let member = &self.studies[owner.study].members[owner.member];
+        format!("{}/{}/{}", member.arm, member.seed, member.split)
+    }
+
+    /// The owner of a record that is of an experiment that the stage is of: of the first of them, if there is such.
     fn kin(&self, node: StageKey, record: StageKey) -> Option<Owner> {
+        let first = self.plan.serves.get(&node)?.first()?;
         let serves = self.serves.get(&node)?;
-        let is_kin = |owner: &&Owner| {
-            let study = &self.studies[owner.study];
-            let member = &study.members[owner.member];
-            study.ablation.name == self.plan.stored.ablation.name
-                && serves.contains(format!("{}/{}/{}", member.arm, member.seed, member.split).as_str())
-        };
-        self.stored.get(&record)?.iter().find(is_kin).copied()
+        let of_study =
+            |owner: &&Owner| self.studies[owner.study].ablation.name == self.plan.stored.ablation.name;
+        let mut kin: Option<Owner> = None;
+        for owner in self.stored.get(&record)?.iter().filter(of_study) {
+            let name = self.name_of(*owner);
+            if name == *first {
+                return Some(*owner);
+            }
+            if kin.is_none() && serves.contains(name.as_str()) {
+                kin = Some(*owner);
+            }
+        }
+        kin
     }
 }
 

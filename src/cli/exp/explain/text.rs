@@ -33,7 +33,10 @@ pub(super) fn of(explained: &Explained<'_>) -> String {
 fn cause(text: &mut String, explained: &Explained<'_>, told: &Told) {
     let named = &told.cause;
     text.push('\n');
-    let _ = write!(text, "{}", named.what);
+    if !named.from.is_empty() {
+        let _ = write!(text, "{}: ", named.from.join(", "));
+    }
+    text.push_str(&named.what);
     if let Some(new) = &named.new {
         let _ = write!(text, " = {new}");
     }
@@ -41,41 +44,41 @@ fn cause(text: &mut String, explained: &Explained<'_>, told: &Told) {
         let old: Vec<&str> = told.old.iter().map(String::as_str).collect();
         let _ = write!(text, ", not {}", old.join(" or "));
     }
-    let places = if named.from.is_empty() { String::new() } else { format!("{}: ", named.from.join(", ")) };
-    let at = text.rfind('\n').map_or(0, |newline| newline + 1);
-    text.insert_str(at, &places);
+    if !told.lacking.is_empty() {
+        let _ = write!(text, ", for which records lack {}", some(&told.lacking));
+    }
     text.push('\n');
-    let _ = writeln!(text, "  to run  {}", stages(explained, &told.stages));
+    let _ = writeln!(text, "  to run   {}", stages(explained, &told.stages));
     if !told.follow.is_empty() {
-        let _ = writeln!(text, "  after   {}", stages(explained, &told.follow));
+        let _ = writeln!(text, "  then     {}", stages(explained, &told.follow));
     }
     if let Some(nearest) = nearest(explained, &told.stages) {
-        let _ = writeln!(text, "  held    {nearest}");
+        let _ = writeln!(text, "  nearest  {nearest}");
     }
 }
 
-/// `2 × retrain student of st/0/0, stpp/0/0`
+/// `2 × retrain student, for st/0/0, stpp/0/0`
 fn stages(explained: &Explained<'_>, keys: &[StageKey]) -> String {
     let mut counts: BTreeMap<(Kind, Option<Role>), (usize, String)> = BTreeMap::new();
-    let mut names = BTreeSet::new();
     for key in keys {
         let node = explained.study.graph.node(*key).expect("a missing stage is one of the plan");
         counts.entry((node.kind, node.role)).or_insert_with(|| (0, words(node))).0 += 1;
-        names.extend(explained.study.serves.get(key).into_iter().flatten().map(String::as_str));
     }
     let counted = counts.values().map(|(count, words)| match count {
         1 => words.clone(),
         count => format!("{count} × {words}"),
     });
-    format!("{} of {}", counted.collect::<Vec<_>>().join(", "), some(names.into_iter()))
+    format!("{}, for {}", counted.collect::<Vec<_>>().join(", "), some(&explained.owners.serving(keys)))
 }
 
 /// `st/0/0, stpp/0/0 and 3 more`
-fn some<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+fn some<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     const SHOWN: usize = 2;
-    let rest = names.len().saturating_sub(SHOWN);
-    let shown = names.take(SHOWN).collect::<Vec<_>>().join(", ");
-    if rest == 0 { shown } else { format!("{shown} and {rest} more") }
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => names.join(", "),
+        rest => format!("{} and {rest} more", names[..SHOWN].join(", ")),
+    }
 }
 
 /// The first nearest stage, and whose it is.
@@ -84,24 +87,16 @@ fn nearest(explained: &Explained<'_>, keys: &[StageKey]) -> Option<String> {
     let stage = explained.missing.iter().find(|missing| missing.key == *first)?;
     let Why::Differs { nearest, .. } = &stage.why else { return None };
     let node = explained.study.graph.node(stage.key)?;
-    Some(format!("against {} {} of {}", node.kind, nearest.short(), whose(explained, &[*nearest])))
+    Some(format!("{} {} of {}", node.kind, nearest.short(), whose(explained, &[*nearest])))
 }
 
 /// `tiny: st/0/0 and 3 more; other: st/1/0`
 fn whose(explained: &Explained<'_>, keys: &[StageKey]) -> String {
-    let mut studies: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for key in keys {
-        for (study, members) in explained.owners.stored(*key) {
-            studies.entry(study).or_default().extend(members);
-        }
-    }
+    let studies = explained.owners.stored(keys);
     if studies.is_empty() {
         return "no ablation that the store still has".to_owned();
     }
-    let told = studies.iter().map(|(study, members)| {
-        let members: Vec<&str> = members.iter().map(String::as_str).collect();
-        format!("{study}: {}", some(members.into_iter()))
-    });
+    let told = studies.iter().map(|(study, members)| format!("{study}: {}", some(members)));
     told.collect::<Vec<_>>().join("; ")
 }
 
@@ -111,7 +106,7 @@ fn done(explained: &Explained<'_>) -> Vec<(String, (usize, String))> {
     type Group<'a> = (Kind, Option<Role>, Vec<&'a str>);
     let mut groups: BTreeMap<Group<'_>, (String, Vec<StageKey>)> = BTreeMap::new();
     for node in explained.study.graph.nodes().iter().filter(|node| !missing.contains(&node.key)) {
-        let studies = explained.owners.stored(node.key).into_keys().collect();
+        let studies = explained.owners.stored(&[node.key]).into_keys().collect();
         let group =
             groups.entry((node.kind, node.role, studies)).or_insert_with(|| (words(node), Vec::new()));
         group.1.push(node.key);

@@ -207,6 +207,18 @@ pub fn make_read_only(path: &Path) {
     }
 }
 
+/// Writes a file as [`write_atomically`] does, unless it has that very content: what is written again and again, and
+/// hardly ever changes, then costs no waiting for the disk.
+///
+/// # Errors
+/// [`FileError`] with the path; the old content is then untouched.
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    match fs::read(path) {
+        Ok(there) if there == bytes => Ok(()),
+        _ => write_atomically(path, bytes),
+    }
+}
+
 /// What is directly in a folder, sorted by name; none when there is no such folder. Files that another call is writing,
 /// or did not finish, are not there yet.
 ///
@@ -294,6 +306,21 @@ mod tests {
         write_atomically(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(list(path.parent().unwrap()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_file_that_has_its_content_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let written = || fs::metadata(&path).unwrap().modified().unwrap();
+        write_if_changed(&path, b"one").unwrap();
+        let first = written();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write_if_changed(&path, b"one").unwrap();
+        assert_eq!(written(), first);
+        write_if_changed(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_ne!(written(), first);
     }
 
     #[test]

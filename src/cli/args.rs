@@ -40,6 +40,8 @@ pub enum ExpCommand {
     Run(RunArgs),
     /// Say what would be computed, what is shared and what is done already
     Plan(PlanArgs),
+    /// Say why each stage that is not in the store is to run, and whose work the others are
+    Explain(ExplainArgs),
     /// List the ablations in the store
     Ls(LsArgs),
     /// Show a resolved spec, or an ablation or run in the store
@@ -145,6 +147,23 @@ pub struct PlanArgs {
     #[arg(long)]
     pub stages: bool,
     /// Write the plan as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `stpp exp explain`
+#[derive(Debug, ClapArgs)]
+pub struct ExplainArgs {
+    /// What to explain.
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where it would compute.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Write every stage as JSON
     #[arg(long)]
     pub json: bool,
 }

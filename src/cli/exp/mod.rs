@@ -1,5 +1,6 @@
-//! `stpp exp`: run, plan and look at experiments.
+//! `stpp exp`: run, plan, explain and look at experiments.
 
+pub mod explain;
 mod find;
 pub mod ls;
 pub mod plan;

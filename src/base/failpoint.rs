@@ -1,6 +1,6 @@
 //! Places where a test may end the process or break the disk.
 //!
-//! Code that must survive a fault names the places where one would hurt: [`hit`] between two steps, [`io`] where the
+//! Code that must survive a fault names the places where one would hurt: [`hit`] between two steps, [`io()`] where the
 //! disk may refuse. Without the cargo feature `failpoints` both are empty. With it, three variables decide, read once:
 //!
 //! | variable | meaning |

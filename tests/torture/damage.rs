@@ -166,7 +166,7 @@ fn damaged_bookkeeping_of_a_store_that_is_half_way_is_told_and_made_anew() {
 
 #[test]
 fn a_damaged_journal_or_resume_point_of_a_stage_at_work_is_told_and_costs_steps_alone() {
-    let at_work = Place::killed_at("step.done#5");
+    let at_work = Place::killed_at("step.moved#5");
     let mut cases = Vec::new();
     for kind in [Harm::Flip, Harm::Truncate, Harm::Lose] {
         let files = at_work.stored("running-v");

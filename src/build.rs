@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let facts = [
         ("STPP_COMMIT", commit().or_else(packaged_commit).unwrap_or_default()),
-        ("STPP_CHANGES", changes().unwrap_or_default()),
+        ("STPP_CHANGES", changes().or_else(packaged_changes).unwrap_or_default()),
         ("STPP_RUSTC", output(Command::new(variable("RUSTC")).arg("--version")).unwrap_or_default()),
         ("STPP_TARGET", variable("TARGET")),
         ("STPP_PROFILE", variable("PROFILE")),
@@ -44,6 +44,13 @@ fn packaged_commit() -> Option<String> {
         .nth(1)
         .filter(|commit| commit.bytes().all(|byte| byte.is_ascii_hexdigit()))
         .map(str::to_owned)
+}
+
+/// Whether a package was made of more than its commit.
+fn packaged_changes() -> Option<String> {
+    let text = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
+    let is_dirty = text.contains("\"dirty\": true");
+    Some(if is_dirty { "unknown" } else { "clean" }.to_owned())
 }
 
 /// `clean`, or the digest of what differs from the commit, new files too.

@@ -1,6 +1,6 @@
 //! Places where a test may end the process or break the disk.
 //!
-//! Code that must survive a fault names the places where one would hurt: [`hit`] between two steps, [`io`] where the
+//! Code that must survive a fault names the places where one would hurt: [`hit`] between two steps, [`io()`] where the
 //! disk may refuse. Without the cargo feature `failpoints` both are empty. With it, three variables decide, read once:
 //!
 //! | variable | meaning |
@@ -10,7 +10,7 @@
 //! | `STPP_CLOCK_OFFSET=SECONDS,…` | the wall clock ([`clock`](super::clock)) is off by so much, by the next value each time it is read |
 //!
 //! `kill` ends the process as `kill -9` does. `full`, `read-only` and `broken` are a disk without space, one that can't
-//! be written, and one that fails: every [`io`] from then on says so. `int`, `term` and `usr1` are signals to itself.
+//! be written, and one that fails: every [`io()`] from then on says so. `int`, `term` and `usr1` are signals to itself.
 //! `pause` holds the thread for a minute, so that a test can end the process from outside.
 
 use std::fmt::Display;

@@ -12,7 +12,7 @@ const TEN_YEARS: u64 = 10 * 365 * 24 * 3600;
 fn a_clock_that_jumps_between_calls_changes_nothing() {
     for (first, second) in [("315360000", "-315360000"), ("-315360000", "315360000"), ("-9999999999", "0")] {
         let place = Place::new();
-        let killed = place.run().env("STPP_CLOCK_OFFSET", first).fault("step.done#9=kill");
+        let killed = place.run().env("STPP_CLOCK_OFFSET", first).fault("step.moved#9=kill");
         killed.end().killed();
         let before = place.committed();
         let ended = place.run().env("STPP_CLOCK_OFFSET", second).end().code(0);
@@ -31,7 +31,7 @@ fn a_clock_that_jumps_within_a_call_changes_nothing() {
 #[test]
 fn times_of_files_decide_nothing() {
     for time in [SystemTime::now() + Duration::from_secs(TEN_YEARS), SystemTime::UNIX_EPOCH] {
-        let place = Place::killed_at("step.done#9");
+        let place = Place::killed_at("step.moved#9");
         set_times(&place.path("store"), time);
         completes(&place);
     }

@@ -8,7 +8,7 @@ use crate::reference::reference;
 use crate::together::{Numbers, each};
 
 /// So many addresses are tried at least.
-const ADDRESSES: usize = 60;
+const ADDRESSES: usize = 150;
 
 #[test]
 fn killed_at_any_place_the_same_command_completes_to_the_same_bytes() {

@@ -54,7 +54,7 @@ fn a_small_disk_is_named_and_a_larger_one_completes() {
 fn a_disk_that_is_mounted_read_only_is_left_as_it_is() {
     let place = Place::new();
     let Some(disk) = Mount::new(&place.path("store"), 256 << 20) else { return };
-    place.run().fault("step.done#8=kill").end().killed();
+    place.run().fault("step.moved#8=kill").end().killed();
     let before = place.files("store");
     disk.again("ro");
     place.run().end().code(2).says("store").says("can't be written");

@@ -79,7 +79,7 @@ width = 0.125
 output_stride = 16
 
 [train]
-iterations = 6
+iterations = 24
 batch = 4
 base_lr = 0.02
 head_lr = 1.0
@@ -87,7 +87,7 @@ crop = 32
 base_size = 32
 
 [retrain]
-iterations = 5
+iterations = 18
 
 [evaluate]
 points = 2
@@ -107,7 +107,7 @@ method.name = "stpp"
 
 [arm.pixels]
 method.name = "st"
-method.select = { level = "pixel", rule = "threshold", threshold = 0.3 }
+method.select = { level = "pixel", rule = "matched" }
 "#;
 
 /// Scenes as files, so that there is something to read, to shrink and to digest.
@@ -148,6 +148,7 @@ const PLACES: &[&str] = &[
     "cache.half",
     "costs.half",
     "folder",
+    "images.half",
     "journal.half",
     "labels.half",
     "record.half",
@@ -163,9 +164,11 @@ const PLACES: &[&str] = &[
     "stage.begin.select",
     "stage.begin.retrain",
     "stage.begin.evaluate",
-    "stage.end.teacher",
+    "stage.commit.teacher",
+    "stage.committed.teacher",
+    "stage.end.evaluate",
     "stage.end.retrain",
-    "step.done",
+    "step.moved",
     "step.forward",
     "store.half",
     "study.half",

@@ -6,7 +6,7 @@ use crate::reference::reference;
 use crate::together::each;
 
 fn ends_clean_after(signal: &str) {
-    let names = ["step.forward", "step.done", "resume.half", "artifact.half", "record.half", "journal.half"];
+    let names = ["step.forward", "step.moved", "resume.half", "artifact.half", "record.half", "journal.half"];
     let addresses = of_names(&reference().addresses, &names);
     assert!(addresses.len() >= 6, "{addresses:?}");
     each(&addresses, |address| {
@@ -31,7 +31,7 @@ fn a_schedulers_warning_at_any_place_loses_nothing() {
 fn a_signal_in_a_training_is_answered_with_code_5() {
     for signal in ["int", "term", "usr1"] {
         let place = Place::new();
-        let ended = place.run().fault(&format!("step.done#2={signal}")).end().code(5);
+        let ended = place.run().fault(&format!("step.moved#2={signal}")).end().code(5);
         ended.says("run the same command again");
         completes(&place);
     }

@@ -25,6 +25,8 @@ pub struct Inventory {
     pub beside: Vec<(StageKey, Entry)>,
     /// Files of the working folders.
     pub running: Vec<(StageKey, Entry)>,
+    /// Artifacts that stages left which are not done, up to where they would go on.
+    pub left: Vec<(StageKey, Digest)>,
     /// Tables, by the name of their study.
     pub tables: Vec<(String, Entry)>,
     /// What may be deleted at any time.
@@ -106,6 +108,9 @@ impl Inventory {
                 }
                 Some(Place::Foreign) => inventory.foreign.push(entry),
             }
+        }
+        for (kind, key) in store.running_stages()? {
+            inventory.left.extend(store.running(kind, key).left()?.into_iter().map(|digest| (key, digest)));
         }
         // Documents are read after the files were counted. A record that came since is the affair of whoever wrote it,
         // but a study that came since may need what was there before.

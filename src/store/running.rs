@@ -10,7 +10,7 @@
 //!
 //! What is damaged here is told, moved to quarantine and computed again: the worst that can be lost is time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -165,6 +165,21 @@ impl Running<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The artifacts that the stage has left until its resume points: without them it would begin anew.
+    ///
+    /// # Errors
+    /// Whatever reading reports.
+    pub fn left(&self) -> Result<BTreeSet<Digest>, StoreError> {
+        let mut left = BTreeSet::new();
+        for path in self.resume_points()? {
+            let point = read_resume(&fs::read(&path)?);
+            left.extend(
+                point.iter().flat_map(|point| point.head.outputs.values()).map(|output| output.digest),
+            );
+        }
+        Ok(left)
     }
 
     /// What was computed of single images by an execution with the same `identity`; of another one, nothing.

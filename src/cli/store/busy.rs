@@ -1,17 +1,12 @@
 //! Who is working in a store, as far as can be told.
 
-use crate::base::fs;
+use crate::store::StoreError;
 use crate::store::gc::Busy;
-use crate::store::{Store, StoreError, layout};
+use crate::store::lease::Leases;
 
-/// Who holds leases. One that nobody beats any more counts as held: it goes when the next run takes it over.
-pub(super) fn busy(store: &Store) -> Result<Busy, StoreError> {
-    let mut busy = Busy::default();
-    for path in fs::list(&layout::leases(store.root()))? {
-        busy.someone = true;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let key = name.split(['.', '-']).find_map(|part| part.parse().ok());
-        busy.held.extend(key.map(crate::plan::StageKey));
-    }
-    Ok(busy)
+/// Who holds leases. A process of another machine counts as alive, since nobody has waited for its beat; one of this
+/// machine that is dead does not.
+pub(super) fn busy(leases: &Leases) -> Result<Busy, StoreError> {
+    let live = leases.live()?;
+    Ok(Busy { held: live.iter().filter_map(|live| live.stage()).collect(), someone: !live.is_empty() })
 }

@@ -12,6 +12,7 @@ use crate::cli::output;
 use crate::store::Store;
 use crate::store::gc::{Garbage, GcPlan, Policy, Why, collect, plan};
 use crate::store::inventory::Inventory;
+use crate::store::lease::{Lease, Leases, Pace, Taken};
 
 /// Runs the command.
 pub(super) fn gc(args: &GcArgs) -> Result<(), Failure> {
@@ -28,13 +29,16 @@ pub(super) fn gc(args: &GcArgs) -> Result<(), Failure> {
             });
         }
     }
+    let leases = store.leases(Pace::default());
+    // Whoever begins to work now waits until this is over.
+    let _clearing = if args.delete { Some(clear(&leases)?) } else { None };
     let policy = Policy { drop: args.drop.iter().cloned().collect(), quarantine: args.quarantine };
     let inventory = Inventory::of(&store).map_err(|error| {
         // What it needs is not known, so that nothing can be told from garbage.
         Failure::from(error)
             .hint("nothing is removed before it can be read; `stpp store verify` looks at everything")
     })?;
-    let plan = plan(&inventory, &policy, &busy(&store)?);
+    let plan = plan(&inventory, &policy, &busy(&leases)?);
     if args.delete {
         // Only who may write may delete.
         let store = Store::open(path)?;
@@ -46,6 +50,16 @@ pub(super) fn gc(args: &GcArgs) -> Result<(), Failure> {
         output::result(&words(&plan, args));
     }
     Ok(())
+}
+
+fn clear(leases: &Leases) -> Result<Lease, Failure> {
+    match leases.clearing()? {
+        Taken::Ours(lease) => Ok(lease),
+        Taken::Theirs(live) => {
+            let message = format!("failed to clear the store: {} is doing that", live.words());
+            Err(Failure::new(FailureKind::Input, message))
+        }
+    }
 }
 
 fn words(plan: &GcPlan, args: &GcArgs) -> String {

@@ -11,6 +11,7 @@ use crate::base::fs::{self, FileError};
 use crate::plan::StageKey;
 use crate::store::labels::LabelIndex;
 use crate::store::layout::{self, Place};
+use crate::store::lease::Pace;
 use crate::store::{Record, Store, StoreError, StoredStudy, sealed, verify};
 
 /// The output that grows when a stage is run again for another look.
@@ -62,6 +63,8 @@ pub fn import(root: &Path, archive: &Path, replace: bool) -> Result<Imported, Ar
     let records = documents.new_records(there.as_ref())?;
     let studies = documents.new_studies(there.as_ref(), replace)?;
     let store = Store::open(root)?;
+    let leases = store.leases(Pace::default());
+    let _presence = leases.presence(|_| ())?;
 
     let mut imported = Imported {
         study: manifest.study,

@@ -271,7 +271,11 @@ impl<'a> Reach<'a> {
         let mut open: Vec<StageKey> = stages.iter().copied().collect();
         while let Some(key) = open.pop() {
             files.extend(self.stages.get(&key).into_iter().flatten());
-            let Some(record) = self.records.get(&key) else { continue };
+            let Some(record) = self.records.get(&key) else {
+                let left = self.inventory.left.iter().filter(|(stage, _)| *stage == key);
+                outputs.extend(left.map(|(_, digest)| digest));
+                continue;
+            };
             files.insert(record.entry.path.as_str());
             outputs.extend(&record.outputs);
             open.extend(record.inputs.iter().filter(|&&input| seen.insert(input)));

@@ -110,6 +110,10 @@ impl Shape {
             }
             if stage.running {
                 inventory.running.push((key(at), entry(&format!("running-{at}"))));
+                if !stage.done {
+                    let left = stage.outputs.iter().map(|&output| (key(at), object(output)));
+                    inventory.left.extend(left);
+                }
             }
         }
         for (at, study) in self.studies.iter().enumerate() {
@@ -178,6 +182,7 @@ impl Shape {
             }
             if stage.running && !stage.done {
                 needed.insert(format!("running-{at}"));
+                left.extend(stage.outputs.iter().copied());
             }
         }
         needed.extend(left.iter().filter(|&&at| self.objects[at]).map(|at| format!("object-{at}")));

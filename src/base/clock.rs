@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::failpoint;
+
 /// A running stopwatch.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
@@ -25,5 +27,6 @@ impl Stopwatch {
 
 /// Seconds since 1970-01-01 UTC; 0 on a machine whose clock stands before that.
 pub fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    seconds.saturating_add_signed(failpoint::clock_offset())
 }

@@ -4,6 +4,8 @@ use std::fs::{self, DirEntry, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::failpoint;
+
 /// What failed, and on which path.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {path}")]
@@ -18,10 +20,14 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// That an action failed on a path.
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+
     /// Says of an error of the system on which path it was, and what was tried.
     pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self { action, path, source }
+        move |source| Self::new(action, path, source)
     }
 
     /// Whether the path simply does not exist.
@@ -46,12 +52,25 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(FileError::on("read", path))
 }
 
-/// Creates a folder and the ones above it.
+/// Creates a folder and the ones above it, which survive a power cut from then on.
 ///
 /// # Errors
 /// [`FileError`] with the path.
 pub fn create_folder(path: &Path) -> Result<(), FileError> {
-    fs::create_dir_all(path).map_err(FileError::on("create the folder", path))
+    if path.is_dir() || path.as_os_str().is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.is_dir()).collect();
+    let create = || {
+        failpoint::io("folder")?;
+        fs::create_dir_all(path)?;
+        missing.iter().filter_map(|new| new.parent()).try_for_each(|above| match sync_folder(above) {
+            // A folder that may be entered and not listed.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        })
+    };
+    create().map_err(FileError::on("create the folder", path))
 }
 
 /// How the names of files in the making begin; [`list`] does not see them.
@@ -65,20 +84,83 @@ pub(super) const TEMPORARY: &str = ".tmp-";
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     create_folder(folder)?;
-    let fail = || FileError::on("write", path);
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
-    file.write_all(bytes).map_err(fail())?;
-    file.as_file().sync_all().map_err(fail())?;
-    file.persist(path).map_err(|error| fail()(error.error))?;
-    sync_folder(folder).map_err(fail())
+    replace(path, folder, bytes).map_err(FileError::on("write", path))
 }
 
-/// Opens a file to be read bit by bit.
+fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
+    let what = failpoint::what_is_written(path);
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    failpoint::io(format_args!("{what}.begin"))?;
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    file.write_all(first)?;
+    failpoint::io(format_args!("{what}.half"))?;
+    file.write_all(rest)?;
+    failpoint::io(format_args!("{what}.unsynced"))?;
+    file.as_file().sync_all()?;
+    failpoint::io(format_args!("{what}.synced"))?;
+    file.persist(path).map_err(|error| error.error)?;
+    failpoint::hit(format_args!("{what}.renamed"));
+    sync_folder(folder)
+}
+
+/// Makes a file that is not there yet, and says whether it did: of several processes one does. Where the file system
+/// has hard links, a reader never sees the file without its bytes.
 ///
 /// # Errors
 /// [`FileError`] with the path.
-pub fn open(path: &Path) -> Result<File, FileError> {
-    File::open(path).map_err(FileError::on("open", path))
+pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    create_folder(folder)?;
+    let fail = || FileError::on("create", path);
+    let mut whole = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
+    whole.write_all(bytes).map_err(fail())?;
+    let made = fs::hard_link(whole.path(), path).or_else(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Err(error),
+        _ => File::options().write(true).create_new(true).open(path)?.write_all(bytes),
+    });
+    match made {
+        Ok(()) => Ok(true),
+        // A network file system may have lost its first answer, and say of our own file that it is there already.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(fs::read(path).is_ok_and(|there| there == bytes))
+        }
+        Err(error) => Err(fail()(error)),
+    }
+}
+
+/// Writes a file so that a reader sees the old content or the new, as [`write_atomically`], but leaves it to the system
+/// when that reaches the disk: for what means nothing after a power cut. The folder is there.
+///
+/// # Errors
+/// [`FileError`] with the path; the old content is then untouched.
+pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let fail = || FileError::on("write", path);
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
+    file.write_all(bytes).map_err(fail())?;
+    file.persist(path).map_err(|error| fail()(error.error))?;
+    Ok(())
+}
+
+/// A new folder that is removed, with all in it, when this goes.
+#[derive(Debug)]
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// A scratch folder in another one, which is created if it is missing.
+    ///
+    /// # Errors
+    /// [`FileError`] with the path.
+    pub fn new(inside: &Path) -> Result<Self, FileError> {
+        create_folder(inside)?;
+        let folder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(inside);
+        folder.map(Self).map_err(FileError::on("create a folder in", inside))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
 }
 
 /// Removes a file; one that is gone already is fine.
@@ -87,9 +169,28 @@ pub fn open(path: &Path) -> Result<File, FileError> {
 /// [`FileError`] with the path.
 pub fn remove(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::on("remove", path)(error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
         _ => Ok(()),
     }
+}
+
+/// Removes a folder and all in it; one that is gone already is fine.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn remove_folder(path: &Path) -> Result<(), FileError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file to be read bit by bit.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(FileError::on("open", path))
 }
 
 /// Removes a folder if it is empty; whether it was.
@@ -103,6 +204,18 @@ pub fn make_read_only(path: &Path) {
         let mut permissions = metadata.permissions();
         permissions.set_readonly(true);
         drop(fs::set_permissions(path, permissions));
+    }
+}
+
+/// Writes a file as [`write_atomically`] does, unless it has that very content: what is written again and again, and
+/// hardly ever changes, then costs no waiting for the disk.
+///
+/// # Errors
+/// [`FileError`] with the path; the old content is then untouched.
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    match fs::read(path) {
+        Ok(there) if there == bytes => Ok(()),
+        _ => write_atomically(path, bytes),
     }
 }
 
@@ -193,6 +306,21 @@ mod tests {
         write_atomically(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(list(path.parent().unwrap()).unwrap(), [path]);
+    }
+
+    #[test]
+    fn a_file_that_has_its_content_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let written = || fs::metadata(&path).unwrap().modified().unwrap();
+        write_if_changed(&path, b"one").unwrap();
+        let first = written();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write_if_changed(&path, b"one").unwrap();
+        assert_eq!(written(), first);
+        write_if_changed(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_ne!(written(), first);
     }
 
     #[test]

@@ -6,29 +6,31 @@ use super::failure::{Failure, FailureKind};
 use super::{output, target};
 use crate::nn::selftest::{BOUND, Finding, selftest};
 use crate::plan::Kind;
+use crate::run::capture::Environment;
 use crate::run::device::Chosen;
-use crate::run::{executor, golden, numerics};
+use crate::run::golden;
 use crate::spec::experiment::RunOn;
 use crate::store::{Store, layout};
 
 /// Runs the command.
 pub fn doctor(args: &DoctorArgs) -> Result<(), Failure> {
     let chosen = target::machine(&args.device, &RunOn::default())?;
-    line("program", executor::CODE);
-    line(
-        "features",
-        if cfg!(feature = "cudnn") {
-            "cuda, cudnn"
-        } else if cfg!(feature = "cuda") {
-            "cuda"
-        } else {
-            "cpu only"
-        },
-    );
+    let Environment { program, machine } = Environment::of(&chosen.device);
+    line("program", &program.version);
+    line("built from", &format!("{}, Cargo.lock {}", program.source(), program.lock.short()));
+    line("built by", &format!("{} for {}, {}", program.rustc, program.target, program.profile));
+    let features = program.features.join(", ");
+    line("features", if features.is_empty() { "cpu only" } else { &features });
+    let known = |fact: &Option<String>| fact.clone().unwrap_or_else(|| "unknown".to_owned());
+    line("system", &format!("{} {}, {}", machine.system, known(&machine.kernel), known(&machine.libc)));
+    line("cpu", &format!("{} ({})", known(&machine.cpu), machine.cpu_features.join(", ")));
+    if let Some(name) = &machine.accelerator {
+        line("accelerator", &format!("{name}, driver {}", known(&machine.driver)));
+    }
     let reason = chosen.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
     line("device", &format!("{}{reason}", chosen.name));
     line("threads", &rayon::current_num_threads().to_string());
-    line("numerics class", &numerics::class(&chosen.device));
+    line("numerics class", &machine.numerics);
     let versions: Vec<String> = Kind::ALL.iter().map(|kind| format!("{kind} {}", kind.version())).collect();
     line("stages", &versions.join(", "));
     let store = Store::open(&args.store.store)?;

@@ -1,6 +1,7 @@
 //! How a command fails: what happened, what to do, which exit code.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
 
 use crate::base::fs::FileError;
 use crate::data::problem::DataProblems;
@@ -41,8 +42,12 @@ impl Failure {
     }
 
     /// A failure of a kind, with the chain of causes of an error.
-    pub fn of(kind: FailureKind, error: &dyn Error) -> Self {
-        Self::new(kind, chain(error))
+    pub fn of(kind: FailureKind, error: &(dyn Error + 'static)) -> Self {
+        let failure = Self::new(kind, chain(error));
+        match disk(error) {
+            Some(advice) => failure.hint(advice),
+            None => failure,
+        }
     }
 
     /// Says what to do.
@@ -86,6 +91,23 @@ fn chain(error: &dyn Error) -> String {
         cause = inner.source();
     }
     lines.join("\n  ")
+}
+
+/// What to do where the disk is the cause.
+fn disk(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        match inner.downcast_ref::<io::Error>().map(io::Error::kind) {
+            Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                return Some("free some space there, and run the same command again");
+            }
+            Some(ErrorKind::ReadOnlyFilesystem) => {
+                return Some("make the file system writable, or choose another folder");
+            }
+            _ => cause = inner.source(),
+        }
+    }
+    None
 }
 
 impl From<SpecProblems> for Failure {
@@ -139,14 +161,16 @@ impl From<FileError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         if error.is_interrupted() {
-            return Self::new(FailureKind::Interrupted, "interrupted: every finished stage is in the store")
+            let message = "interrupted: every finished stage is in the store, and where the others stood";
+            return Self::new(FailureKind::Interrupted, message)
                 .hint("run the same command again to go on from there");
         }
         let kind = match &error {
             RunError::Stage { source, .. } if source.is_damage() => FailureKind::Damage,
             RunError::Stage { before_training: true, .. } => FailureKind::Input,
             RunError::Stage { .. } => FailureKind::Stage,
-            RunError::Differs { .. } => FailureKind::Damage,
+            RunError::Differs { .. } | RunError::DamagedAgain { .. } => FailureKind::Damage,
+            RunError::Interrupted => FailureKind::Interrupted,
             RunError::Store(store) if store.is_damage() => FailureKind::Damage,
             RunError::Store(_) => FailureKind::Stage,
         };

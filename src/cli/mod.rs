@@ -43,8 +43,10 @@ fn run(args: &Args) -> Result<(), Failure> {
         Command::Exp(command) => match command {
             ExpCommand::Run(run) => exp::run::run(run),
             ExpCommand::Plan(plan) => exp::plan::plan(plan),
+            ExpCommand::Explain(explain) => exp::explain::explain(explain),
             ExpCommand::Ls(ls) => exp::ls::ls(ls),
             ExpCommand::Show(show) => exp::show::show(show),
+            ExpCommand::Verify(verify) => exp::verify::verify(verify),
             ExpCommand::Weights(weights) => exp::weights::weights(weights),
         },
         Command::Report(args) => report::report(args),

@@ -72,6 +72,11 @@ fn explain(error: &DriverError) -> String {
     }
 }
 
+/// The name of a card's model.
+pub(super) fn card_name(card: &CudaDevice) -> Option<String> {
+    card.cuda_stream().context().name().ok()
+}
+
 /// The part of the numerics class that is a card's: its compute capability and the number of its multiprocessors, by
 /// both of which NVIDIA's libraries choose kernels, and the versions of these libraries.
 /// `sm80x108-cublas13.1.0-cudnn92100`.

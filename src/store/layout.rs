@@ -109,6 +109,13 @@ pub fn running(root: &Path, kind: Kind, key: StageKey) -> PathBuf {
     all_running(root).join(format!("{kind}-{key}"))
 }
 
+/// The stage of a working folder; none for anything else.
+pub fn stage_of_running(folder: &Path) -> Option<(Kind, StageKey)> {
+    let (kind, key) = folder.file_name()?.to_str()?.split_once('-')?;
+    let kind = Kind::ALL.into_iter().find(|known| known.word() == kind)?;
+    Some((kind, StageKey(key.parse().ok()?)))
+}
+
 /// Who is working on what.
 pub fn leases(root: &Path) -> PathBuf {
     root.join("leases-v1")
@@ -122,6 +129,11 @@ pub fn quarantine(root: &Path) -> PathBuf {
 /// Which they are, a line each.
 pub fn quarantine_log(root: &Path) -> PathBuf {
     quarantine(root).join("log.jsonl")
+}
+
+/// A generation of a lease.
+pub fn lease(root: &Path, name: &str, generation: u64) -> PathBuf {
+    leases(root).join(format!("{name}.{generation}"))
 }
 
 /// What may be deleted at any time.

@@ -24,14 +24,18 @@
 //! [`verify`] looks at everything, [`gc`] plans over an [`inventory`] what may go, and [`archive`] moves a study as one file.
 
 pub mod archive;
+pub mod frames;
 pub mod gc;
 pub mod inventory;
+pub mod journal;
 pub mod labels;
 pub mod layout;
+pub mod lease;
 pub mod object;
 pub mod pack;
 pub mod quarantine;
 pub mod record;
+pub mod running;
 pub mod sealed;
 pub mod study;
 pub mod verify;

@@ -163,6 +163,19 @@ impl Store {
         }))
     }
 
+    /// The artifacts that a node's record names and that are gone.
+    ///
+    /// # Errors
+    /// A record that can't be read.
+    pub fn lost(&self, node: &Node) -> Result<Vec<StoreError>, StoreError> {
+        let Some(record) = self.record(node.kind, node.key)? else { return Ok(Vec::new()) };
+        let digests = record.outputs.values().map(|artifact| artifact.digest);
+        let gone = digests.filter(|digest| self.object_path(*digest).is_none());
+        Ok(gone
+            .map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest })
+            .collect())
+    }
+
     /// Makes a stage done: the last thing that is written.
     ///
     /// # Errors
@@ -179,6 +192,32 @@ impl Store {
     pub fn write_costs(&self, record: &Record, costs: &serde_json::Value) -> Result<(), StoreError> {
         let path = layout::costs(self.root(), record.kind, record.key);
         Ok(fs::write_atomically(&path, costs.to_string().as_bytes())?)
+    }
+
+    /// Writes what a stage was executed on beside its record. It is never compared with anything.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn write_environment(
+        &self,
+        kind: Kind,
+        key: StageKey,
+        environment: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let path = layout::environment(self.root(), kind, key);
+        Ok(fs::write_atomically(&path, environment.to_string().as_bytes())?)
+    }
+
+    /// What a stage was executed on, where that was written down.
+    ///
+    /// # Errors
+    /// A file that can't be read.
+    pub fn environment(&self, kind: Kind, key: StageKey) -> Result<Option<serde_json::Value>, StoreError> {
+        match fs::read(&layout::environment(self.root(), kind, key)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How many seconds a stage took when it was run, where that was written down.

@@ -7,6 +7,7 @@ mod bad_data;
 mod bad_specs;
 mod bad_stores;
 mod determinism;
+mod explain;
 mod folders;
 mod formats;
 mod frozen;

@@ -79,7 +79,20 @@ fn data_can_be_checked_as_words_and_as_json() {
 fn the_doctor_checks_device_store_and_bits() {
     let test = Test::new();
     let said = test.run(["doctor"]).success();
-    for line in ["program", "features", "device", "threads", "numerics class", "store", "golden trace"] {
+    let lines = [
+        "program",
+        "built from",
+        "built by",
+        "features",
+        "system",
+        "cpu",
+        "device",
+        "threads",
+        "numerics class",
+        "store",
+        "golden trace",
+    ];
+    for line in lines {
         assert!(said.stdout().contains(line), "{line} is missing in\n{}", said.stdout());
     }
     for op in ["conv2d", "batch norm", "resize", "cross entropy"] {
@@ -90,6 +103,27 @@ fn the_doctor_checks_device_store_and_bits() {
     let trace =
         |ran: &Ran| ran.stdout().lines().find(|line| line.starts_with("golden trace")).map(str::to_owned);
     assert_eq!(trace(&test.run(["doctor", "--threads", "1"]).success()), trace(&said));
+}
+
+#[test]
+fn the_doctor_tells_nothing_of_who_asks() {
+    let test = Test::new();
+    let mark = "marked-6f1d2c";
+    for name in ["AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "USER", "HOME", "HOSTNAME"] {
+        let said = test.run_with(name, mark, ["doctor"]).success();
+        assert!(!said.stdout().contains(mark) && !said.stderr().contains(mark), "{name}: {}", said.stdout());
+    }
+}
+
+#[cfg(not(feature = "failpoints"))]
+#[test]
+fn an_ordinary_build_has_no_places_for_faults() {
+    let test = test();
+    let killed = "artifact.begin#1=kill";
+    test.run_with("STPP_FAILPOINT", killed, ["exp", "run", "st.toml"]).success();
+    test.run_with("STPP_FAILPOINT", "read-only", ["exp", "run", "st.toml"]).success();
+    test.run_with("STPP_FAILPOINT_LOG", "log", ["exp", "ls"]).success();
+    assert!(!test.path("log").exists());
 }
 
 #[test]

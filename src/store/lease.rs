@@ -37,6 +37,9 @@ pub struct Pace {
     pub patience: Duration,
 }
 
+/// Between two looks at a lease that is waited for.
+const WAIT: Duration = Duration::from_millis(100);
+
 impl Default for Pace {
     fn default() -> Self {
         Self { beat: Duration::from_secs(5), patience: Duration::from_secs(90) }
@@ -171,6 +174,17 @@ impl Leases {
             }
         }
         Ok(live)
+    }
+
+    /// Waits until nobody else holds a lease.
+    ///
+    /// # Errors
+    /// Whatever the file system reports.
+    pub fn wait_for(&self, name: &str) -> Result<(), StoreError> {
+        while self.live()?.iter().any(|live| live.name == name) {
+            std::thread::sleep(WAIT);
+        }
+        Ok(())
     }
 
     /// The youngest generation of every name.
@@ -316,6 +330,23 @@ mod tests {
         drop(lease);
         drop(ours(other.take("stage").unwrap()));
         assert!(fs::list(&layout::leases(store.root())).unwrap().is_empty());
+    }
+
+    #[test]
+    fn waiting_ends_when_the_lease_is_dropped_or_its_owner_dead() {
+        let (_folder, store) = store();
+        let (one, other) = (store.leases(QUICK), store.leases(QUICK));
+        let lease = ours(one.take("gc").unwrap());
+        one.wait_for("gc").unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| other.wait_for("gc").unwrap());
+            std::thread::sleep(2 * WAIT);
+            assert!(!waiting.is_finished(), "it is held");
+            drop(lease);
+            waiting.join().unwrap();
+        });
+        left_by(&store, "gc", 4, Process { started: 1, ..process::this() });
+        other.wait_for("gc").unwrap();
     }
 
     #[test]

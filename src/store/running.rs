@@ -239,6 +239,27 @@ impl Running<'_> {
     }
 }
 
+/// The artifacts that a file of a working folder names, which no record names yet: those of a resume point. A file that
+/// is none, or is damaged, names nothing.
+///
+/// # Errors
+/// A file that can't be read.
+pub fn named_by(path: &Path) -> Result<Vec<Digest>, StoreError> {
+    let is_point =
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(RESUME));
+    if !is_point {
+        return Ok(Vec::new());
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        // Its stage was done meanwhile.
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let point = read_resume(&bytes);
+    Ok(point.map_or_else(Vec::new, |point| point.head.outputs.values().map(|output| output.digest).collect()))
+}
+
 fn read_resume(bytes: &[u8]) -> Option<ResumePoint> {
     let (digest, pack) = bytes.split_first_chunk::<32>()?;
     if Digest::of(pack).as_bytes() != digest {

@@ -369,7 +369,7 @@ impl Inspection<'_> {
                     }
                 }
             };
-            let advice = "move it away; labels that are asked for again are computed anew".to_owned();
+            let advice = "move it away; labels that are asked for again are made anew".to_owned();
             self.damage.push(Damage { path: self.relative(&found.path), what, whose: Vec::new(), advice });
         }
     }
@@ -383,7 +383,7 @@ impl Inspection<'_> {
             }
         }
         let advice = match whose.first().and_then(|first| first.split_once(':')) {
-            Some((name, _)) => format!("run the ablation `{name}` again: it is set aside and computed anew"),
+            Some((name, _)) => format!("run the ablation `{name}` again: it is set aside and made anew"),
             None => "no study needs it: move it away".to_owned(),
         };
         let damage = Damage { path, what, whose, advice };

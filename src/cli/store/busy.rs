@@ -1,17 +1,15 @@
-//! Who is working in a store, as far as can be told.
+//! Who is working in a store.
 
-use crate::base::fs;
-use crate::store::gc::Busy;
-use crate::store::{Store, StoreError, layout};
+use crate::base::digest::Digest;
+use crate::plan::StageKey;
+use crate::store::StoreError;
+use crate::store::gc::{Busy, LEASE};
+use crate::store::lease::Leases;
 
-/// Who holds leases. One that nobody beats any more counts as held: it goes when the next run takes it over.
-pub(super) fn busy(store: &Store) -> Result<Busy, StoreError> {
-    let mut busy = Busy::default();
-    for path in fs::list(&layout::leases(store.root()))? {
-        busy.someone = true;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let key = name.split(['.', '-']).find_map(|part| part.parse().ok());
-        busy.held.extend(key.map(crate::plan::StageKey));
-    }
-    Ok(busy)
+/// Who is alive and holds leases beside this process. A stage's lease goes by its key.
+pub(super) fn busy(leases: &Leases) -> Result<Busy, StoreError> {
+    let live: Vec<String> =
+        leases.live()?.into_iter().map(|live| live.name).filter(|name| name != LEASE).collect();
+    let held = live.iter().filter_map(|name| name.parse::<Digest>().ok()).map(StageKey).collect();
+    Ok(Busy { held, someone: !live.is_empty() })
 }

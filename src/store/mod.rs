@@ -94,6 +94,19 @@ pub enum StoreError {
         /// What the marker says.
         format: &'static str,
     },
+    /// A marker that is none.
+    #[error(
+        "open the store at {}: its stpp-store file says {found:?}, which is no format; if that file is all that is \
+         damaged, write the line `{format}` into it, and `stpp store verify` looks at the rest", path.display()
+    )]
+    Marker {
+        /// The folder.
+        path: PathBuf,
+        /// What the marker says.
+        found: String,
+        /// What it may say.
+        format: &'static str,
+    },
     /// A later version wrote it.
     #[error(
         "use the store at {}: its format is {found:?}, and this stpp reads {expected:?}; use the stpp that wrote it, \
@@ -113,7 +126,7 @@ pub enum StoreError {
     /// Bytes that are not what was written.
     #[error(
         "read {}: its bytes are not what was written (expected {expected}, found {found}); \
-         move it away and run again, and only what depended on it is computed anew", path.display()
+         run the ablation again: it is set aside, and what it held is made anew", path.display()
     )]
     Damaged {
         /// The file.
@@ -125,8 +138,7 @@ pub enum StoreError {
     },
     /// An artifact that a record names and that is not there.
     #[error(
-        "read {}: a record names it, but it is gone; run the ablation again, and only what depended on it is \
-         computed anew", path.display()
+        "read {}: a record names it, but it is gone; run the ablation again, and it is made anew", path.display()
     )]
     Lost {
         /// Where it was.
@@ -135,7 +147,9 @@ pub enum StoreError {
         digest: Digest,
     },
     /// A file of ours that can't be understood.
-    #[error("read {}: {what}; move it away and run again", path.display())]
+    #[error(
+        "read {}: {what}; run the ablation again: it is set aside, and what it held is made anew", path.display()
+    )]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -147,7 +161,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether what was stored is damaged, as opposed to unreachable.
     pub fn is_damage(&self) -> bool {
-        self.damaged_path().is_some() || matches!(self, Self::HalfDeleted { .. })
+        self.damaged_path().is_some() || matches!(self, Self::HalfDeleted { .. } | Self::Marker { .. })
     }
 
     /// The file that is damaged or gone.
@@ -221,8 +235,9 @@ impl Store {
 fn format(root: &Path) -> Result<Option<&'static str>, StoreError> {
     let marker = layout::marker(root);
     let path = || root.to_owned();
-    match fs::read_text(&marker) {
+    match fs::read(&marker) {
         Ok(text) => {
+            let text = String::from_utf8_lossy(&text);
             let found = text.trim();
             if let Some(known) = [layout::FORMAT, layout::FORMAT_V1].into_iter().find(|known| *known == found)
             {
@@ -230,8 +245,8 @@ fn format(root: &Path) -> Result<Option<&'static str>, StoreError> {
             }
             let version = found.strip_prefix("stpp-store ").map(str::parse::<u64>);
             if !matches!(version, Some(Ok(_))) {
-                let what = format!("it should say `{}`, as it makes the folder a store", layout::FORMAT);
-                return Err(StoreError::Unreadable { path: marker, what });
+                let found = found.chars().take(80).collect();
+                return Err(StoreError::Marker { path: path(), found, format: layout::FORMAT });
             }
             Err(StoreError::Format { path: path(), found: found.to_owned(), expected: layout::FORMAT })
         }
@@ -315,7 +330,8 @@ mod tests {
         std::fs::write(layout::marker(folder.path()), "stpp-stgre 2\n").unwrap();
         for open in [Store::open, Store::open_to_read] {
             let error = open(folder.path()).unwrap_err();
-            assert_eq!(error.damaged_path(), Some(&*layout::marker(folder.path())), "{error}");
+            assert!(error.is_damage() && error.to_string().contains("stpp-stgre 2"), "{error}");
+            assert_eq!(error.damaged_path(), None, "nobody sets a marker aside");
         }
     }
 

@@ -10,7 +10,7 @@
 //!
 //! What is damaged here is told, moved to quarantine and computed again: the worst that can be lost is time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -167,21 +167,6 @@ impl Running<'_> {
         Ok(None)
     }
 
-    /// The artifacts that the stage has left until its resume points: without them it would begin anew.
-    ///
-    /// # Errors
-    /// Whatever reading reports.
-    pub fn left(&self) -> Result<BTreeSet<Digest>, StoreError> {
-        let mut left = BTreeSet::new();
-        for path in self.resume_points()? {
-            let point = read_resume(&fs::read(&path)?);
-            left.extend(
-                point.iter().flat_map(|point| point.head.outputs.values()).map(|output| output.digest),
-            );
-        }
-        Ok(left)
-    }
-
     /// What was computed of single images by an execution with the same `identity`; of another one, nothing.
     ///
     /// # Errors
@@ -252,6 +237,27 @@ impl Running<'_> {
         self.remarks.push(Remark { text, is_damage: true });
         Ok(())
     }
+}
+
+/// The artifacts that a file of a working folder names, which no record names yet: those of a resume point. A file that
+/// is none, or is damaged, names nothing.
+///
+/// # Errors
+/// A file that can't be read.
+pub fn named_by(path: &Path) -> Result<Vec<Digest>, StoreError> {
+    let is_point =
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(RESUME));
+    if !is_point {
+        return Ok(Vec::new());
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        // Its stage was done meanwhile.
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let point = read_resume(&bytes);
+    Ok(point.map_or_else(Vec::new, |point| point.head.outputs.values().map(|output| output.digest).collect()))
 }
 
 fn read_resume(bytes: &[u8]) -> Option<ResumePoint> {

@@ -80,7 +80,8 @@ pub struct Damage {
 pub fn verify(store: &Store) -> Result<Survey, StoreError> {
     let files = Files::of(store)?;
     let studies = store.study_files()?;
-    let mut inspection = Inspection { store, needs: needs(&studies), damage: Vec::new() };
+    let mut inspection =
+        Inspection { store, needs: needs(&studies), kinds: kinds(&studies), damage: Vec::new() };
     let packs = inspection.objects(&files);
     inspection.studies(&studies);
     let whole = inspection.records(&store.record_files()?, &files.objects);
@@ -198,6 +199,13 @@ fn needs(studies: &[Found<StoredStudy>]) -> Needs {
     needs
 }
 
+/// The kinds of the stages that studies have.
+fn kinds(studies: &[Found<StoredStudy>]) -> BTreeMap<StageKey, Kind> {
+    let readable = studies.iter().filter_map(|found| found.content.as_ref().ok());
+    let steps = readable.flat_map(|study| &study.members).flat_map(|member| &member.chain.steps);
+    steps.map(|step| (step.key, step.kind)).collect()
+}
+
 fn progress(studies: &[Found<StoredStudy>], whole: &BTreeSet<StageKey>) -> Vec<Progress> {
     let readable = studies.iter().filter_map(|found| found.content.as_ref().ok());
     let mut progress: Vec<Progress> = Vec::new();
@@ -222,6 +230,7 @@ fn progress(studies: &[Found<StoredStudy>], whole: &BTreeSet<StageKey>) -> Vec<P
 struct Inspection<'a> {
     store: &'a Store,
     needs: Needs,
+    kinds: BTreeMap<StageKey, Kind>,
     damage: Vec<Damage>,
 }
 
@@ -296,6 +305,8 @@ impl Inspection<'_> {
         objects: &BTreeMap<Digest, Entry>,
     ) -> BTreeSet<StageKey> {
         let broken: BTreeSet<String> = self.damage.iter().map(|damage| damage.path.clone()).collect();
+        let readable = records.iter().filter_map(|found| found.content.as_ref().ok());
+        let there: BTreeSet<StageKey> = readable.map(|record| record.key).collect();
         let mut whole = BTreeSet::new();
         for found in records {
             let path = self.relative(&found.path);
@@ -314,6 +325,15 @@ impl Inspection<'_> {
             if let Some(what) = other_key(record) {
                 self.blame(path, what, &[record.key]);
                 sound = false;
+            }
+            for input in record.inputs.iter().filter(|input| !there.contains(input)) {
+                // What is done was read by what is done after it: no plan and no cleaning up leaves it this way.
+                let Some(&kind) = self.kinds.get(input) else { continue };
+                let home = self.relative(&layout::record(self.store.root(), kind, *input));
+                if !fs::is_there(&self.store.root().join(&home)) {
+                    let what = format!("it is gone, and {} {} read it", record.kind, record.key.short());
+                    self.blame(home, what, &[*input]);
+                }
             }
             for (name, artifact) in &record.outputs {
                 let stage = format!("`{name}` of {} {}", record.kind, record.key.short());
@@ -349,7 +369,7 @@ impl Inspection<'_> {
                     }
                 }
             };
-            let advice = "move it away; labels that are asked for again are computed anew".to_owned();
+            let advice = "move it away; labels that are asked for again are made anew".to_owned();
             self.damage.push(Damage { path: self.relative(&found.path), what, whose: Vec::new(), advice });
         }
     }
@@ -363,11 +383,12 @@ impl Inspection<'_> {
             }
         }
         let advice = match whose.first().and_then(|first| first.split_once(':')) {
-            Some((name, _)) => format!("run the ablation `{name}` again: it is set aside and computed anew"),
+            Some((name, _)) => format!("run the ablation `{name}` again: it is set aside and made anew"),
             None => "no study needs it: move it away".to_owned(),
         };
         let damage = Damage { path, what, whose, advice };
-        if !self.damage.contains(&damage) {
+        // One line per file, whoever misses it.
+        if !self.damage.iter().any(|other| other.path == damage.path) {
             self.damage.push(damage);
         }
     }

@@ -85,7 +85,7 @@ fn a_damaged_artifact_is_named_and_only_what_depended_on_it_is_computed_anew() {
         let is_read = told.exit_code() != Some(0);
         if is_read {
             found += 1;
-            told.code(4).stderr_has(&object).stderr_has("move it away and run again");
+            told.code(4).stderr_has(&object).stderr_has("run the ablation again");
         }
         std::fs::remove_file(test.path(&object)).unwrap();
         if is_read {

@@ -87,6 +87,21 @@ fn a_store_of_the_first_format_is_held_against_the_keys_of_its_stages() {
 }
 
 #[test]
+fn a_record_that_is_gone_is_missed_by_those_who_read_it() {
+    let test = with_store("v1");
+    std::fs::remove_dir_all(test.path(".stpp/records-v1/teacher")).unwrap();
+    let told = test.run(["store", "verify"]).code(4);
+    told.stdout_has("9 of 10")
+        .stderr_has("records-v2/teacher/")
+        .stderr_has("it is gone")
+        .stderr_has("read it");
+    // What nothing was made of is only to be done.
+    let test = with_store("v1");
+    std::fs::remove_dir_all(test.path(".stpp/records-v1/evaluate")).unwrap();
+    test.run(["store", "verify"]).success().stdout_has("6 of 10");
+}
+
+#[test]
 fn what_lies_about_is_counted_and_is_no_damage() {
     let test = with_store("v1");
     test.write(".stpp/notes.txt", b"mine");

@@ -16,7 +16,7 @@ use stpp::data::synthetic;
 use stpp::plan::work::Work;
 use stpp::plan::{Kind, Node, StageKey};
 use stpp::run::signal::Stop;
-use stpp::run::{Event, Executor, PlannedStudy, Sink, numerics};
+use stpp::run::{Event, Executor, PlannedStudy, Settings, Sink, numerics};
 use stpp::spec::data::Synthetic;
 use stpp::spec::{Environment, Spec, load};
 use stpp::store::{Record, Store};
@@ -144,8 +144,13 @@ fn run(class: &str) -> Vec<Ran> {
         .unwrap_or_else(|problems| panic!("{problems}"));
     let Spec::Ablation(ablation) = loaded.spec else { panic!("the fixture is an ablation") };
     let study = PlannedStudy::new(*ablation, class, &store.cache()).unwrap();
-    let mut executor =
-        Executor { store: &store, device: Device::Cpu, sink: &mut Silent, stop: Stop::default() };
+    let mut executor = Executor {
+        store: &store,
+        device: Device::Cpu,
+        sink: &mut Silent,
+        stop: Stop::default(),
+        settings: Settings::default(),
+    };
     executor.run(&study).unwrap();
     let nodes = study.graph.nodes().iter();
     nodes

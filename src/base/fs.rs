@@ -20,9 +20,13 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// That an action failed on a path.
+    pub fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+
     fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self { action, path, source }
+        move |source| Self::new(action, path, source)
     }
 
     /// Whether the path simply does not exist.
@@ -98,6 +102,67 @@ fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Makes a file that is not there yet, and says whether it did: of several processes one does. Where the file system
+/// has hard links, a reader never sees the file without its bytes.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    create_folder(folder)?;
+    let fail = || FileError::on("create", path);
+    let mut whole = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
+    whole.write_all(bytes).map_err(fail())?;
+    let made = fs::hard_link(whole.path(), path).or_else(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Err(error),
+        _ => File::options().write(true).create_new(true).open(path)?.write_all(bytes),
+    });
+    match made {
+        Ok(()) => Ok(true),
+        // A network file system may have lost its first answer, and say of our own file that it is there already.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            Ok(fs::read(path).is_ok_and(|there| there == bytes))
+        }
+        Err(error) => Err(fail()(error)),
+    }
+}
+
+/// Writes a file so that a reader sees the old content or the new, as [`write_atomically`], but leaves it to the system
+/// when that reaches the disk: for what means nothing after a power cut. The folder is there.
+///
+/// # Errors
+/// [`FileError`] with the path; the old content is then untouched.
+pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let fail = || FileError::on("write", path);
+    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
+    file.write_all(bytes).map_err(fail())?;
+    file.persist(path).map_err(|error| fail()(error.error))?;
+    Ok(())
+}
+
+/// Removes a file; one that is gone already is fine.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder and all in it; one that is gone already is fine.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn remove_folder(path: &Path) -> Result<(), FileError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// What is directly in a folder, sorted by name; none when there is no such folder. Files that another call is writing,
 /// or did not finish, are not there yet.
 ///
@@ -116,6 +181,52 @@ pub fn list(path: &Path) -> Result<Vec<PathBuf>, FileError> {
         .map_err(FileError::on("list", path))?;
     found.sort();
     Ok(found)
+}
+
+/// Whether something has that path: a file, a folder, or a link that leads nowhere.
+pub fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Creates a folder that nobody else created; whether it did. Folders above it are created as needed.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn create_new_folder(path: &Path) -> Result<bool, FileError> {
+    if let Some(above) = path.parent() {
+        create_folder(above)?;
+    }
+    match fs::create_dir(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(FileError::on("create the folder", path)(error)),
+    }
+}
+
+/// Moves a file or folder; what has the new path is replaced. The move survives a power cut.
+///
+/// # Errors
+/// [`FileError`] with the path that it had.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
+    fs::rename(from, to).map_err(FileError::on("move", from))?;
+    let folders = [from.parent(), to.parent()];
+    folders
+        .into_iter()
+        .flatten()
+        .try_for_each(|folder| sync_folder(folder).map_err(FileError::on("move", from)))
+}
+
+/// Adds a line to a file, which is made where it is missing; lines of several processes don't mix.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn append_line(path: &Path, line: &str) -> Result<(), FileError> {
+    let append = || {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_all()
+    };
+    append().map_err(FileError::on("write", path))
 }
 
 fn is_in_the_making(entry: &DirEntry) -> bool {

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod digest;
 pub mod failpoint;
 pub mod fs;
+pub mod process;
 pub mod progress;
 pub mod share;
 pub mod simd;

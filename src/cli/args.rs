@@ -108,6 +108,15 @@ pub struct RunArgs {
     /// Write the report here instead of reports/NAME
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Run so many stages at once, with the threads divided between them; results do not depend on it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Let a training keep a resume point about every so many seconds; with 0, after every step
+    #[arg(long, value_name = "SECONDS", default_value_t = 300.0)]
+    pub resume_every: f64,
+    /// Write the host's name beside each stage, too
+    #[arg(long)]
+    pub record_host: bool,
     /// Let this ablation take a name that another one has in the store; finished stages stay
     #[arg(long)]
     pub replace: bool,

@@ -9,12 +9,11 @@ use super::{output, target};
 use crate::base::progress::Quiet;
 use crate::data::check::{CheckReport, check as check_data};
 use crate::run::bind::binding;
-use crate::store::Store;
 
 /// Runs the command.
 pub fn check(args: &CheckArgs) -> Result<(), Failure> {
     let ablation = target::ablation(&args.spec)?;
-    let store = Store::open(&args.store.store)?;
+    let store = target::store_to_plan(&args.store)?;
     let mut seen = BTreeSet::new();
     let mut problems = Vec::new();
     for member in &ablation.experiments {

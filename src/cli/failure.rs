@@ -153,14 +153,16 @@ impl From<FileError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         if error.is_interrupted() {
-            return Self::new(FailureKind::Interrupted, "interrupted: every finished stage is in the store")
+            let message = "interrupted: every finished stage is in the store, and where the others stood";
+            return Self::new(FailureKind::Interrupted, message)
                 .hint("run the same command again to go on from there");
         }
         let kind = match &error {
             RunError::Stage { source, .. } if source.is_damage() => FailureKind::Damage,
             RunError::Stage { before_training: true, .. } => FailureKind::Input,
             RunError::Stage { .. } => FailureKind::Stage,
-            RunError::Differs { .. } => FailureKind::Damage,
+            RunError::Differs { .. } | RunError::DamagedAgain { .. } => FailureKind::Damage,
+            RunError::Interrupted => FailureKind::Interrupted,
             RunError::Store(store) if store.is_damage() => FailureKind::Damage,
             RunError::Store(_) => FailureKind::Stage,
         };

@@ -8,7 +8,7 @@ use super::failure::{Failure, FailureKind};
 use super::{output, target};
 use crate::base::fs;
 use crate::base::suggest::nearest;
-use crate::report::query::facts;
+use crate::report::query::{Facts, facts};
 use crate::report::{render, rows};
 use crate::spec::{Elsewhere, Spec, load};
 use crate::store::{Store, StoredStudy};
@@ -19,8 +19,8 @@ const REPORT: &str = "report.md";
 
 /// Runs the command.
 pub fn report(args: &ReportArgs) -> Result<(), Failure> {
-    let store = Store::open(&args.store.store)?;
     let name = name_of(&args.name)?;
+    let store = Store::open_to_read(&args.store.store)?;
     let stored = find(&store, &name)?;
     if args.costs {
         output::result(&costs(&store, &stored)?);
@@ -30,6 +30,8 @@ pub fn report(args: &ReportArgs) -> Result<(), Failure> {
     if args.check {
         return check(&store, &stored, &folder);
     }
+    // Tables are written into the store.
+    let store = Store::open(&args.store.store)?;
     let written = write(&store, &stored, &folder)?;
     output::result(&format!("report: {}\ntables: {}", written.display(), store.tables(&name).display()));
     Ok(())
@@ -37,19 +39,20 @@ pub fn report(args: &ReportArgs) -> Result<(), Failure> {
 
 /// Writes the tables and the report of a study; the report's path is the answer.
 pub(super) fn write(store: &Store, stored: &StoredStudy, folder: &Path) -> Result<PathBuf, Failure> {
-    let (text, tables) = compose(store, stored)?;
-    frame::write(&store.tables(&stored.ablation.name), &tables)
+    write_facts(store, &facts(store, stored)?, folder)
+}
+
+/// Writes the tables and the report of facts.
+pub(super) fn write_facts(store: &Store, facts: &Facts, folder: &Path) -> Result<PathBuf, Failure> {
+    let (text, tables) = compose(facts)?;
+    frame::write(&store.tables(&facts.study.name), &tables)
         .map_err(|error| Failure::of(FailureKind::Stage, &error))?;
     let path = folder.join(REPORT);
     fs::write_atomically(&path, text.as_bytes())?;
     Ok(path)
 }
 
-fn compose(
-    store: &Store,
-    stored: &StoredStudy,
-) -> Result<(String, Vec<crate::track::table::Table>), Failure> {
-    let facts = facts(store, stored)?;
+fn compose(facts: &Facts) -> Result<(String, Vec<crate::track::table::Table>), Failure> {
     let tables = rows::tables(&facts.study, &facts.metrics)
         .map_err(|error| Failure::of(FailureKind::Damage, &error))?;
     let text = render(&facts.study, &rows::digests(&tables));
@@ -57,7 +60,7 @@ fn compose(
 }
 
 fn check(store: &Store, stored: &StoredStudy, folder: &Path) -> Result<(), Failure> {
-    let (text, _) = compose(store, stored)?;
+    let (text, _) = compose(&facts(store, stored)?)?;
     let path = folder.join(REPORT);
     let there = fs::read_text(&path)?;
     if there == text {

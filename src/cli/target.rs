@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{DeviceArgs, SpecArgs};
+use super::args::{DeviceArgs, SpecArgs, StoreArgs};
 use super::failure::{Failure, FailureKind};
 use crate::run::device::{Chosen, choose};
 use crate::spec::ablation::Ablation;
 use crate::spec::experiment::RunOn;
 use crate::spec::{Process, Spec, load};
+use crate::store::{Store, StoreError};
 
 /// Reads a spec; a single experiment becomes a study of one arm, named after its file.
 pub(super) fn ablation(args: &SpecArgs) -> Result<Ablation, Failure> {
@@ -41,6 +42,22 @@ pub(super) fn machine(args: &DeviceArgs, run: &RunOn) -> Result<Chosen, Failure>
         Failure::new(FailureKind::Input, format!("failed to start {threads} threads: {error}"))
     })?;
     Ok(choose(args.device.as_deref().unwrap_or(&run.device))?)
+}
+
+/// A store to plan in: one that is there is only read, and where there is none yet one is made.
+pub(super) fn store_to_plan(args: &StoreArgs) -> Result<Store, StoreError> {
+    match Store::open_to_read(&args.store) {
+        Err(StoreError::Missing { .. } | StoreError::File(_)) => Store::open(&args.store),
+        opened => opened,
+    }
+}
+
+/// A store to look into; none where there is none yet.
+pub(super) fn store_to_look(args: &StoreArgs) -> Result<Option<Store>, StoreError> {
+    match Store::open_to_read(&args.store) {
+        Err(StoreError::Missing { .. }) => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 /// The folder of a report.

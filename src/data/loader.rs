@@ -75,6 +75,8 @@ pub struct Batch {
     pub step: u64,
     /// From 1.
     pub epoch: u64,
+    /// Whether it is the epoch's last.
+    pub ends_epoch: bool,
     /// `(B, 3, S, S)`.
     pub images: Vec<f32>,
     /// `(B, S, S)`.
@@ -269,7 +271,8 @@ impl Producer {
             return None;
         }
         let again = chosen.iter().map(|&i| self.comes_again(&self.items[i])).collect();
-        let batch = Batch { step, epoch, images, masks, again, size: chosen.len() };
+        let ends_epoch = step.is_multiple_of(self.per_epoch);
+        let batch = Batch { step, epoch, ends_epoch, images, masks, again, size: chosen.len() };
         Some(results.into_iter().collect::<Result<(), _>>().map(|()| batch))
     }
 
@@ -405,6 +408,8 @@ mod tests {
         let whole = all(Loading { total_steps: 10, ..loading() });
         assert_eq!(whole.iter().map(|b| b.step).collect::<Vec<_>>(), (1..=10).collect::<Vec<_>>());
         assert_eq!(whole.iter().map(|b| b.epoch).collect::<Vec<_>>(), [1, 1, 1, 1, 1, 2, 2, 2, 2, 2]);
+        let ends: Vec<u64> = whole.iter().filter(|b| b.ends_epoch).map(|b| b.step).collect();
+        assert_eq!(ends, [5, 10]);
         assert_eq!(whole.iter().map(|b| b.size).collect::<Vec<_>>(), [4, 4, 4, 4, 2, 4, 4, 4, 4, 2]);
         for epoch in whole.chunks(5) {
             let mut ids: Vec<u8> = epoch

@@ -8,7 +8,7 @@ use std::path::Path;
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-use super::executor::CODE;
+use super::commit::CODE;
 use super::numerics;
 use crate::base::digest::Digest;
 use crate::base::fs;

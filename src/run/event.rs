@@ -89,6 +89,11 @@ pub enum Event {
         /// How long it took. For the screen only.
         seconds: f64,
     },
+    /// A stage was committed by another process.
+    Found {
+        /// The stage.
+        stage: StageName,
+    },
     /// Something a person should know.
     Noted {
         /// One line.

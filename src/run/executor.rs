@@ -1,25 +1,55 @@
-//! Runs what is not in the store, stage after stage, and commits each as it is done.
+//! Runs what is not in the store, and commits each stage as it is done: several at once, beside other processes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use candle_core::Device;
 
+use super::cadence::Cadence;
+use super::capture::Environment;
+use super::commit;
+use super::desk::{SharedSink, StageDesk, send};
 use super::event::{Event, Sink, StageName};
+use super::mend::mend;
+use super::queue::Queue;
 use super::signal::Stop;
 use super::study::PlannedStudy;
 use crate::base::clock::Stopwatch;
-use crate::base::progress::Progress;
+use crate::base::failpoint;
 use crate::plan::{Cost, Kind, Node, StageKey};
 use crate::stage::pixels::PreparedPixels;
-use crate::stage::{self, Context, Left, StageError};
+use crate::stage::{self, Context, StageError};
+use crate::store::lease::{Leases, Live, Pace, Taken};
 use crate::store::{Record, Store, StoreError};
 
-/// The version of this program, as records carry it.
-pub const CODE: &str = concat!("stpp ", env!("CARGO_PKG_VERSION"));
+/// How often a process looks whether another one has finished a stage.
+const POLL: Duration = Duration::from_millis(200);
 
-/// The output of a stage that holds what it measured.
-pub const METRICS: &str = "metrics";
+/// A file that is damaged again after it was made anew lies on a disk that can't be used.
+const PATIENCE: u32 = 2;
+
+/// How plans are run. Nothing here changes a bit of any result.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Stages that are run at once; the threads are divided between them.
+    pub jobs: usize,
+    /// About how often a training keeps a resume point; with 0, after every step.
+    pub resume_every: Duration,
+    /// How processes that share a store notice each other.
+    pub pace: Pace,
+    /// Whether the host's name is written beside each stage.
+    pub record_host: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { jobs: 1, resume_every: Duration::from_secs(300), pace: Pace::default(), record_host: false }
+    }
+}
 
 /// Runs plans on one device and one store.
 pub struct Executor<'a> {
@@ -31,19 +61,40 @@ pub struct Executor<'a> {
     pub sink: &'a mut dyn Sink,
     /// Whether the user asked to stop.
     pub stop: Stop,
+    /// How.
+    pub settings: Settings,
 }
 
 /// What a run did.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     /// Distinct stages of the plan.
     pub stages: usize,
-    /// Those that were run now.
+    /// Those that were run now, and here.
     pub ran: usize,
-    /// Their cost.
+    /// Those that other processes ran meanwhile.
+    pub elsewhere: usize,
+    /// The cost of those that were run here.
     pub cost: Cost,
     /// How long it took, in seconds.
     pub seconds: f64,
+    /// Files that were damaged or gone, a line each. What they held was computed again.
+    pub damage: Vec<String>,
+    /// Stages that did not repeat their own bits after an interruption, a line each.
+    pub faults: Vec<String>,
+}
+
+impl Summary {
+    /// Adds what a further run of the same plan did.
+    pub fn add(&mut self, more: Self) {
+        self.stages = more.stages;
+        self.ran += more.ran;
+        self.elsewhere += more.elsewhere;
+        self.cost += more.cost;
+        self.seconds += more.seconds;
+        self.damage.extend(more.damage);
+        self.faults.extend(more.faults);
+    }
 }
 
 /// Why a run ended early. What is committed stays.
@@ -77,6 +128,18 @@ pub enum RunError {
         /// Digest now.
         found: String,
     },
+    /// A file was damaged, made anew, and is damaged again.
+    #[error(
+        "keep {}: it was damaged, computed again, and is damaged once more; check the disk, or use another --store",
+        path.display()
+    )]
+    DamagedAgain {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The user asked to stop between two stages.
+    #[error("finish: interrupted by the user")]
+    Interrupted,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -85,7 +148,11 @@ pub enum RunError {
 impl RunError {
     /// Whether the user asked for it.
     pub fn is_interrupted(&self) -> bool {
-        matches!(self, Self::Stage { source, .. } if source.is_interrupted())
+        match self {
+            Self::Interrupted => true,
+            Self::Stage { source, .. } => source.is_interrupted(),
+            _ => false,
+        }
     }
 }
 
@@ -93,161 +160,372 @@ impl Executor<'_> {
     /// Runs every stage of a plan that is not done.
     ///
     /// # Errors
-    /// [`RunError`] of the first stage that fails; the ones before it are committed.
+    /// [`RunError`] of the first stage that fails; the ones before it are committed, and those that ran beside it have
+    /// kept where they stand.
     pub fn run(&mut self, study: &PlannedStudy) -> Result<Summary, RunError> {
         let watch = Stopwatch::start();
-        let nodes = study.graph.nodes();
-        let mut records: BTreeMap<StageKey, Record> = BTreeMap::new();
-        for node in nodes {
-            if let Some(record) = self.store.done(node)? {
-                records.insert(node.key, record);
+        let leases = self.store.leases(self.settings.pace);
+        // So that nobody removes what this process has written and not yet committed.
+        let _presence = leases.take(&presence())?;
+        let sink: SharedSink<'_> = Mutex::new(&mut *self.sink);
+        let work = Crew {
+            store: self.store,
+            device: &self.device,
+            stop: &self.stop,
+            settings: self.settings,
+            environment: environment(&self.device, self.settings.record_host),
+            study,
+            sink: &sink,
+            leases: &leases,
+            halt: AtomicBool::new(false),
+            changed: Condvar::new(),
+            shared: Mutex::new(Shared {
+                queue: Queue::new(&study.graph, BTreeMap::new()),
+                pixels: BTreeMap::new(),
+                summary: Summary { stages: study.graph.nodes().len(), ..Summary::default() },
+                damaged: BTreeMap::new(),
+                trained: false,
+                failure: None,
+            }),
+        };
+        work.look_around()?;
+        let mut shared = work.run()?;
+        match shared.failure.take() {
+            Some(error) => Err(error),
+            None if !shared.queue.is_finished() => Err(RunError::Interrupted),
+            None => {
+                shared.summary.seconds = watch.seconds();
+                Ok(shared.summary)
             }
         }
-        let to_run = || nodes.iter().filter(|node| !records.contains_key(&node.key));
-        self.sink.take(&Event::Planned {
-            experiments: study.stored.members.len(),
-            stages: nodes.len(),
-            done: records.len(),
-            steps: to_run().map(|node| node.cost.steps).sum(),
-        });
-        let mut summary = Summary { stages: nodes.len(), ..Summary::default() };
-        let mut pixels: BTreeMap<StageKey, Arc<PreparedPixels>> = BTreeMap::new();
-        let mut trained = false;
-        for (at, node) in nodes.iter().enumerate() {
-            if records.contains_key(&node.key) {
-                continue;
-            }
-            let serves = serves(study, node.key);
-            let name = StageName::of(node, at + 1, nodes.len(), &serves);
-            self.sink.take(&Event::Started { stage: name.clone() });
-            let stage_watch = Stopwatch::start();
-            let (record, result) =
-                self.run_stage(study, node, &name, &records, &mut pixels).map_err(|error| match error {
-                    Failed::Stage(source) => RunError::Stage {
-                        stage: format!("{} {}", name.words(), node.key.short()),
-                        serves,
-                        before_training: !trained && (node.kind == Kind::Prepare || source.is_of_input()),
-                        source,
-                    },
-                    Failed::Run(error) => *error,
-                })?;
-            trained |= node.kind.trains();
-            let seconds = stage_watch.seconds();
-            let costs = serde_json::json!({ "seconds": seconds, "threads": rayon::current_num_threads() });
-            self.store.write_costs(&record, &costs)?;
-            summary.ran += 1;
-            summary.cost += node.cost;
-            records.insert(node.key, record);
-            self.sink.take(&Event::Finished { stage: name, result, seconds });
-        }
-        summary.seconds = watch.seconds();
-        Ok(summary)
+    }
+}
+
+/// The lease by which a whole process says that it is at work.
+fn presence() -> String {
+    let this = crate::base::process::this();
+    format!("run-{}-{}", this.id, this.started)
+}
+
+fn environment(device: &Device, record_host: bool) -> serde_json::Value {
+    let environment = Environment::of(device);
+    let environment = if record_host { environment.with_host() } else { environment };
+    serde_json::to_value(environment).expect("an environment is plain data")
+}
+
+/// The workers of one run, and what they share.
+struct Crew<'a, 's> {
+    store: &'a Store,
+    device: &'a Device,
+    stop: &'a Stop,
+    settings: Settings,
+    environment: serde_json::Value,
+    study: &'a PlannedStudy,
+    sink: &'a SharedSink<'s>,
+    leases: &'a Leases,
+    /// Asks all workers to stop, since one has failed.
+    halt: AtomicBool,
+    changed: Condvar,
+    shared: Mutex<Shared<'a>>,
+}
+
+struct Shared<'a> {
+    queue: Queue<'a>,
+    pixels: BTreeMap<StageKey, Arc<PreparedPixels>>,
+    summary: Summary,
+    /// How often a file was found damaged.
+    damaged: BTreeMap<PathBuf, u32>,
+    trained: bool,
+    failure: Option<RunError>,
+}
+
+/// What became of a stage that a worker took.
+enum Done {
+    /// It was run here.
+    Here(Box<Record>),
+    /// It was done before it could be begun.
+    Before(Box<Record>),
+    /// Someone works on it.
+    Elsewhere(Live),
+    /// It can't be run before something else is made anew.
+    Later,
+}
+
+impl<'a> Crew<'a, '_> {
+    fn shared(&self) -> MutexGuard<'_, Shared<'a>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run_stage(
-        &mut self,
-        study: &PlannedStudy,
-        node: &Node,
-        name: &StageName,
-        records: &BTreeMap<StageKey, Record>,
-        pixels: &mut BTreeMap<StageKey, Arc<PreparedPixels>>,
-    ) -> Result<(Record, String), Failed> {
-        let prepare = node.inputs.first().copied().unwrap_or(node.key);
-        let dataset = &study.data[&prepare];
-        let open = match pixels.get(&prepare) {
-            Some(open) => Some(Arc::clone(open)),
-            None if node.kind == Kind::Prepare => None,
-            None => {
-                let open = PreparedPixels::open(self.store, dataset, &records[&prepare])?;
-                pixels.insert(prepare, Arc::clone(&open));
-                Some(open)
+    /// Finds what is done already, and clears away what an earlier process left of it.
+    fn look_around(&self) -> Result<(), RunError> {
+        let nodes = self.study.graph.nodes();
+        let mut steps = 0;
+        for node in nodes {
+            match self.find(node)? {
+                Some(record) => self.shared().queue.done(record),
+                None => steps += node.cost.steps,
+            }
+        }
+        let done = self.shared().queue.count();
+        let experiments = self.study.stored.members.len();
+        send(self.sink, &Event::Planned { experiments, stages: nodes.len(), done, steps });
+        for (kind, key) in self.store.running_stages()? {
+            let is_done = self.shared().queue.record(key).is_some();
+            // Only under the lease: the owner may be about to remove it.
+            if is_done && let Taken::Ours(_lease) = self.leases.take(&lease_of(key))? {
+                self.store.running(kind, key).remove()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of a stage that is done. One that is damaged, or whose artifacts are gone, is told and set aside.
+    fn find(&self, node: &Node) -> Result<Option<Record>, RunError> {
+        loop {
+            let error = match self.store.done(node) {
+                Ok(None) => match self.store.lost(node) {
+                    Ok(None) => return Ok(None),
+                    Ok(Some(lost)) => {
+                        self.mend(&lost)?;
+                        return Ok(None);
+                    }
+                    Err(error) => error,
+                },
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            if !self.mend(&error)? {
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// Works with as many workers as there are jobs, until all is done or one has failed.
+    fn run(self) -> Result<Shared<'a>, RunError> {
+        let jobs = self.settings.jobs.max(1);
+        let outcomes: Vec<std::thread::Result<()>> = if jobs == 1 {
+            vec![catch_unwind(AssertUnwindSafe(|| self.work()))]
+        } else {
+            let threads = (rayon::current_num_threads() / jobs).max(1);
+            std::thread::scope(|scope| {
+                let worker = || {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                    let pool = pool.expect("the system has threads to spare");
+                    let outcome = catch_unwind(AssertUnwindSafe(|| pool.install(|| self.work())));
+                    if outcome.is_err() {
+                        self.halt.store(true, Ordering::SeqCst);
+                        self.changed.notify_all();
+                    }
+                    outcome
+                };
+                let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(worker)).collect();
+                workers.into_iter().map(|worker| worker.join().and_then(|outcome| outcome)).collect()
+            })
+        };
+        for outcome in outcomes {
+            if let Err(panic) = outcome {
+                resume_unwind(panic);
+            }
+        }
+        Ok(self.shared.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One worker: takes the next stage until there is none.
+    fn work(&self) {
+        while let Some(node) = self.next() {
+            let outcome = self.attempt(node);
+            let mut shared = self.shared();
+            match outcome {
+                Ok(Done::Here(record)) => {
+                    shared.summary.ran += 1;
+                    shared.summary.cost += node.cost;
+                    shared.trained |= node.kind.trains();
+                    shared.queue.done(*record);
+                }
+                Ok(Done::Before(record)) => {
+                    shared.summary.elsewhere += 1;
+                    shared.queue.done(*record);
+                    drop(shared);
+                    send(self.sink, &Event::Found { stage: self.name(node) });
+                }
+                Ok(Done::Elsewhere(live)) => {
+                    let is_new = shared.queue.is_elsewhere(node.key);
+                    drop(shared);
+                    if is_new {
+                        let words = self.name(node).words();
+                        let message = format!("{words} {}: {} works on it", node.key.short(), live.words());
+                        send(self.sink, &Event::Noted { message });
+                    }
+                }
+                Ok(Done::Later) => shared.queue.give_back(node.key),
+                Err(error) => {
+                    shared.queue.give_back(node.key);
+                    // Those that stop because of the first failure say so, too: it is the first that counts.
+                    shared.failure.get_or_insert(error);
+                    self.halt.store(true, Ordering::SeqCst);
+                }
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for a stage that can be run; none when all are done, or nothing is to be begun any more.
+    fn next(&self) -> Option<&'a Node> {
+        let mut shared = self.shared();
+        loop {
+            if self.stop.requested() || self.halt.load(Ordering::SeqCst) || shared.queue.is_finished() {
+                return None;
+            }
+            if let Some(node) = shared.queue.take(POLL) {
+                return Some(node);
+            }
+            shared = self.changed.wait_timeout(shared, POLL).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Runs a stage, if nobody else does or did.
+    fn attempt(&self, node: &'a Node) -> Result<Done, RunError> {
+        let lease = match self.leases.take(&lease_of(node.key))? {
+            Taken::Ours(lease) => lease,
+            Taken::Theirs(live) => {
+                return Ok(match self.find(node)? {
+                    Some(record) => Done::Before(Box::new(record)),
+                    None => Done::Elsewhere(live),
+                });
             }
         };
-        let mut watcher =
-            Watcher { sink: &mut *self.sink, stop: &self.stop, name, node, metrics: Vec::new() };
+        if let Some(record) = self.find(node)? {
+            return Ok(Done::Before(Box::new(record)));
+        }
+        let name = self.name(node);
+        let outcome = self.execute(node, &name);
+        drop(lease);
+        match outcome {
+            Ok(record) => Ok(Done::Here(Box::new(record))),
+            Err(Failed::Run(error)) => Err(*error),
+            Err(Failed::Stage(source)) => {
+                if let StageError::Store(error) = &*source
+                    && self.mend(error)?
+                {
+                    return Ok(Done::Later);
+                }
+                let trained = self.shared().trained;
+                Err(RunError::Stage {
+                    stage: format!("{} {}", name.words(), node.key.short()),
+                    serves: name.serves,
+                    before_training: !trained && (node.kind == Kind::Prepare || source.is_of_input()),
+                    source,
+                })
+            }
+        }
+    }
+
+    /// Runs a stage and commits it.
+    fn execute(&self, node: &'a Node, name: &StageName) -> Result<Record, Failed> {
+        send(self.sink, &Event::Started { stage: name.clone() });
+        failpoint::hit(format_args!("stage.begin.{}", node.kind));
+        let watch = Stopwatch::start();
+        let inputs = self.inputs(node)?;
+        let open = self.pixels(node, &inputs)?;
         let context = Context {
             store: self.store,
-            dataset,
+            keeps: self.store,
+            key: node.key,
+            dataset: &self.study.data[&prepare_of(node)],
             pixels: open,
-            device: &self.device,
-            weights: &study.weights,
+            device: self.device,
+            weights: &self.study.weights,
             role: node.role,
             wants: &node.wants,
-            inputs: node.inputs.iter().map(|key| &records[key]).collect(),
+            inputs: inputs.iter().collect(),
         };
-        let left = stage::run(&node.work, &context, &mut watcher)?;
-        let metrics = watcher.metrics;
+        let running = self.store.running(node.kind, node.key);
+        let cadence = Cadence::new(self.settings.resume_every);
+        let mut desk = StageDesk::new(self.sink, (self.stop, &self.halt), name, node, running, cadence);
+        let left = stage::run(&node.work, &context, &mut desk);
+        self.shared().summary.damage.extend_from_slice(desk.damage());
+        let (outcome, running) = desk.close().map_err(StageError::from)?;
+        let left = left?;
         let result = left.headline.clone();
-        let record = self.commit(node, &study.stored.numerics, left, metrics)?;
-        Ok((record, result))
-    }
-
-    /// Writes the record, with what an earlier run of the same stage left beside it.
-    fn commit(
-        &self,
-        node: &Node,
-        numerics: &str,
-        left: Left,
-        mut metrics: Vec<(String, u64, f64)>,
-    ) -> Result<Record, Failed> {
-        let mut outputs = left.outputs;
-        let mut values = left.values;
-        let earlier = self.store.record(node.kind, node.key)?;
-        if let Some(earlier) = earlier.filter(|earlier| earlier.version == node.kind.version()) {
-            for (name, old) in earlier.outputs {
-                // What was lost since is left behind: with it, the stage would never be done.
-                let is_there = self.store.object_path(old.digest).is_some();
-                if name == METRICS {
-                    // A stage that is run again was asked to look at other steps: keep what was seen at both.
-                    if is_there {
-                        let bytes = self.store.get(old.digest)?;
-                        stage::metrics::merge(
-                            stage::metrics::from_lines(&bytes).unwrap_or_default(),
-                            &mut metrics,
-                        );
-                    }
-                    continue;
-                }
-                match outputs.get(&name) {
-                    Some(new) if new.digest != old.digest => {
-                        return Err(Failed::Run(Box::new(RunError::Differs {
-                            stage: format!("{} {}", node.kind, node.key.short()),
-                            output: name,
-                            expected: old.digest.short(),
-                            found: new.digest.short(),
-                        })));
-                    }
-                    None if is_there => {
-                        outputs.insert(name, old);
-                    }
-                    Some(_) | None => {}
-                }
-            }
-            for (name, old) in earlier.values {
-                values.entry(name).or_insert(old);
-            }
-        }
-        if !metrics.is_empty() {
-            let lines = stage::metrics::to_lines(&metrics);
-            outputs.insert(METRICS.to_owned(), stage::keep(self.store, &lines)?);
-        }
-        let record = Record {
-            key: node.key,
-            kind: node.kind,
-            version: node.kind.version(),
-            role: node.role,
-            work: serde_json::to_value(&node.work).expect("work is plain data"),
-            inputs: node.inputs.clone(),
-            numerics: numerics.to_owned(),
-            outputs,
-            values,
-            trace: left.trace,
-            cost: node.cost,
-            code: CODE.to_owned(),
-        };
+        let seconds = watch.seconds();
+        let costs = serde_json::json!({
+            "seconds": seconds, "threads": rayon::current_num_threads(), "attempts": outcome.attempts,
+            "faults": outcome.faults,
+        });
+        let faults = outcome.faults.len();
+        let numerics = &self.study.stored.numerics;
+        let record = commit::record(self.store, node, numerics, left, outcome.points)?;
+        self.store.write_environment(node.kind, node.key, &self.environment)?;
+        self.store.write_costs(&record, &costs)?;
+        failpoint::hit(format_args!("stage.commit.{}", node.kind));
         self.store.commit(&record)?;
+        failpoint::hit(format_args!("stage.committed.{}", node.kind));
+        running.remove()?;
+        failpoint::hit(format_args!("stage.end.{}", node.kind));
+        if faults > 0 {
+            let fault = format!("{} {}: {faults} values did not come back", name.words(), node.key.short());
+            self.shared().summary.faults.push(fault);
+        }
+        send(self.sink, &Event::Finished { stage: name.clone(), result, seconds });
         Ok(record)
     }
+
+    /// The records of a stage's inputs, as they are now.
+    fn inputs(&self, node: &Node) -> Result<Vec<Record>, Failed> {
+        let shared = self.shared();
+        let record = |key: &StageKey| shared.queue.record(*key).cloned();
+        let inputs: Option<Vec<Record>> = node.inputs.iter().map(record).collect();
+        // An input was found damaged since this stage was taken.
+        inputs.ok_or_else(|| Failed::Run(Box::new(RunError::Interrupted)))
+    }
+
+    /// The pixels that a stage reads; none for `prepare`.
+    fn pixels(&self, node: &Node, inputs: &[Record]) -> Result<Option<Arc<PreparedPixels>>, Failed> {
+        let Some(record) = inputs.first().filter(|_| node.kind != Kind::Prepare) else { return Ok(None) };
+        let prepare = prepare_of(node);
+        let mut shared = self.shared();
+        if let Some(open) = shared.pixels.get(&prepare) {
+            return Ok(Some(Arc::clone(open)));
+        }
+        let open = PreparedPixels::open(self.store, &self.study.data[&prepare], record)?;
+        shared.pixels.insert(prepare, Arc::clone(&open));
+        Ok(Some(open))
+    }
+
+    /// Tells damage, sets the file aside, and has what it held made anew. Says whether it could.
+    fn mend(&self, error: &StoreError) -> Result<bool, RunError> {
+        let Some(path) = error.damaged_path() else { return Ok(false) };
+        let mut shared = self.shared();
+        let times = shared.damaged.entry(path.to_owned()).or_default();
+        *times += 1;
+        if *times > PATIENCE {
+            return Err(RunError::DamagedAgain { path: path.to_owned() });
+        }
+        let Some(message) = mend(self.store, error)? else { return Ok(false) };
+        shared.summary.damage.push(message.clone());
+        if let Some(digest) = error.damaged_object() {
+            let names = |record: &Record| record.outputs.values().any(|output| output.digest == digest);
+            shared.queue.forget(names);
+        }
+        drop(shared);
+        send(self.sink, &Event::Noted { message });
+        Ok(true)
+    }
+
+    fn name(&self, node: &Node) -> StageName {
+        let nodes = self.study.graph.nodes();
+        let index = nodes.iter().position(|other| other.key == node.key).expect("it is of this graph");
+        StageName::of(node, index + 1, nodes.len(), &serves(self.study, node.key))
+    }
+}
+
+fn prepare_of(node: &Node) -> StageKey {
+    node.inputs.first().copied().unwrap_or(node.key)
+}
+
+/// What the lease of a stage is called.
+fn lease_of(key: StageKey) -> String {
+    key.to_string()
 }
 
 fn serves(study: &PlannedStudy, key: StageKey) -> String {
@@ -258,7 +536,8 @@ fn serves(study: &PlannedStudy, key: StageKey) -> String {
     }
 }
 
-enum Failed {
+/// Why a stage was not done.
+pub(super) enum Failed {
     Stage(Box<StageError>),
     Run(Box<RunError>),
 }
@@ -271,41 +550,6 @@ impl From<StageError> for Failed {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        Self::Run(Box::new(RunError::Store(error)))
-    }
-}
-
-/// Passes progress on as events, and keeps the metrics for the record.
-struct Watcher<'a> {
-    sink: &'a mut dyn Sink,
-    stop: &'a Stop,
-    name: &'a StageName,
-    node: &'a Node,
-    metrics: Vec<(String, u64, f64)>,
-}
-
-impl Progress for Watcher<'_> {
-    fn advance(&mut self, done: u64, total: u64, note: &str) {
-        let images = if total == 0 { 0.0 } else { self.node.cost.forwards * done as f64 / total as f64 };
-        self.sink.take(&Event::Advanced {
-            stage: self.name.clone(),
-            done,
-            total,
-            images: images as u64,
-            note: note.to_owned(),
-        });
-    }
-
-    fn metric(&mut self, key: &str, step: u64, value: f64) {
-        self.metrics.push((key.to_owned(), step, value));
-        self.sink.take(&Event::Measured { stage: self.name.clone(), metric: key.to_owned(), step, value });
-    }
-
-    fn note(&mut self, message: &str) {
-        self.sink.take(&Event::Noted { message: format!("{}: {message}", self.name.words()) });
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.stop.requested()
+        Self::Stage(Box::new(error.into()))
     }
 }

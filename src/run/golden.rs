@@ -6,7 +6,7 @@ use candle_core::Device;
 
 use super::numerics;
 use crate::base::digest::Digest;
-use crate::base::progress::{Progress, Quiet};
+use crate::base::progress::Quiet;
 use crate::data::image::{Mask, Rgb};
 use crate::data::loader::{Loading, SampleError, Samples, batches};
 use crate::data::sampler::TrainItem;
@@ -17,6 +17,7 @@ use crate::spec::augment::{Augment, StrongOn};
 use crate::spec::data::Synthetic;
 use crate::spec::model::{Backbone, Head, Model};
 use crate::spec::train::{Length, Train};
+use crate::train::course::Course;
 use crate::train::fit::{AfterStep, Fit, FitError, fit};
 
 /// Optimiser steps of the golden training.
@@ -97,7 +98,9 @@ pub fn golden(device: &Device) -> Result<Golden, GoldenError> {
     };
     let batches = batches(items.into(), Arc::new(Scenes), loading);
     let settings = Fit { seed: 0, role: "golden", train: &train, steps: STEPS };
-    let found = fit(&network, batches, &settings, device, &mut Unwatched, &mut Quiet::default())?;
+    let mut course = Course::new(&network, &train, STEPS);
+    fit(&mut course, batches, &settings, device, &mut Unwatched, &mut Quiet::default())?;
+    let found = course.at().trace.digest();
     let class = numerics::class(device);
     let known = KNOWN.iter().find(|(known, _)| *known == class);
     let expected = known.map(|(_, digest)| digest.parse().expect("the table holds digests"));
@@ -120,10 +123,10 @@ impl Samples for Scenes {
 
 struct Unwatched;
 
-impl AfterStep for Unwatched {
+impl<P: ?Sized> AfterStep<P> for Unwatched {
     type Error = NetworkError;
 
-    fn after_step(&mut self, _: u64, _: &Network, _: &mut dyn Progress) -> Result<(), NetworkError> {
+    fn after_step(&mut self, _: u64, _: &Network, _: &mut P) -> Result<(), NetworkError> {
         Ok(())
     }
 }

@@ -5,17 +5,22 @@
 //! that may change bits, [`capture`] what else is worth knowing of a machine, [`signal`] listens for Ctrl-C.
 
 pub mod bind;
+pub mod cadence;
 pub mod capture;
+mod commit;
 #[cfg(feature = "cuda")]
 mod cuda;
+pub mod desk;
 pub mod device;
 pub mod event;
 pub mod executor;
 pub mod golden;
+pub mod mend;
 pub mod numerics;
+mod queue;
 pub mod signal;
 pub mod study;
 
 pub use event::{Event, Sink};
-pub use executor::{Executor, RunError, Summary};
+pub use executor::{Executor, RunError, Settings, Summary};
 pub use study::PlannedStudy;

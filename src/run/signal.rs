@@ -1,28 +1,41 @@
-//! Ctrl-C: the first asks for a clean end, the second leaves at once.
+//! Being asked to stop: by Ctrl-C, by the system, by a scheduler whose time is up.
+//!
+//! SIGINT, SIGTERM, SIGHUP and SIGUSR1 ask for a clean end: the step at hand is finished and a resume point written. A
+//! further Ctrl-C leaves at once, which loses no more than what came after the last resume point. The other signals
+//! may come as often as they like: a scheduler warns, and then terminates.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
 /// The exit code of an interrupted, resumable run.
 pub const INTERRUPTED: i32 = 5;
+
+/// Signals that ask for a clean end.
+#[cfg(unix)]
+const ASKING: [i32; 4] = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP, signal_hook::consts::SIGUSR1];
+#[cfg(not(unix))]
+const ASKING: [i32; 2] = [SIGINT, SIGTERM];
 
 /// Whether the user asked to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Listens for SIGINT, SIGTERM and SIGHUP. A second signal exits at once with code 5; what is committed stays.
+    /// Listens for signals.
     ///
     /// # Errors
-    /// When the process already has a handler.
-    pub fn on_signal() -> Result<Self, ctrlc::Error> {
+    /// When the system refuses.
+    pub fn on_signal() -> io::Result<Self> {
         let stop = Self::default();
-        let flag = stop.clone();
-        ctrlc::set_handler(move || {
-            if flag.0.swap(true, Ordering::SeqCst) {
-                std::process::exit(INTERRUPTED);
-            }
-        })?;
+        // Before the flag is set by the first: the order of registration is that of execution.
+        flag::register_conditional_shutdown(SIGINT, INTERRUPTED, Arc::clone(&stop.0))?;
+        for signal in ASKING {
+            flag::register(signal, Arc::clone(&stop.0))?;
+        }
         Ok(stop)
     }
 

@@ -34,6 +34,12 @@ impl Sink for Lines {
                 stage.words(),
                 stage.serves
             )),
+            Event::Found { stage } => write_line(&format!(
+                "{} {:<18}    done by another process           {}",
+                place(stage.index, stage.of),
+                stage.words(),
+                stage.serves
+            )),
             Event::Noted { message } => write_line(message),
             Event::Measured { .. } => {}
         }

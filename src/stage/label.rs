@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Left, StageError, keep, model, statistics};
+use super::{Context, Desk, Left, StageError, keep, model, statistics};
 use crate::base::canon;
 use crate::base::digest::Digest;
-use crate::base::progress::Progress;
 use crate::data::decode::{decode_mask, encode_png_mask};
 use crate::data::reader::Pixels;
 use crate::method::record::PixelStatistics;
@@ -17,7 +16,7 @@ use crate::metric::confusion::Confusion;
 use crate::plan::graph::Want;
 use crate::plan::work::{Labelling, Part};
 use crate::store::pack::{Pack, PackWriter};
-use crate::train::evaluate::{InferenceError, for_each_image};
+use crate::train::evaluate::{InferenceError, Portable, for_each_image};
 use crate::train::predict::{Looking, Prediction};
 
 /// Input 1: the model. Input 2: the image selection, where only a part is labelled.
@@ -45,6 +44,31 @@ struct Label {
     quality: Quality,
 }
 
+impl Portable for Label {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut pack = PackWriter::default();
+        pack.add("mask", &self.mask);
+        pack.add("quality", &serde_json::to_vec(&self.quality).expect("a quality is plain data"));
+        for (name, plane) in [("confidence", &self.confidence), ("entropy", &self.entropy)] {
+            if let Some(plane) = plane {
+                pack.add(name, plane);
+            }
+        }
+        pack.finish()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let pack = Pack::read(bytes.to_vec()).ok()?;
+        let plane = |name: &str| pack.get(name).map(<[u8]>::to_vec);
+        Some(Self {
+            mask: plane("mask")?,
+            confidence: plane("confidence"),
+            entropy: plane("entropy"),
+            quality: serde_json::from_slice(pack.get("quality")?).ok()?,
+        })
+    }
+}
+
 /// Labels that another stage wrote with the same model and augmentation.
 struct Known {
     masks: Pack,
@@ -54,11 +78,7 @@ struct Known {
 
 /// Runs the stage. Outputs: `masks` (a pack of PNGs by image id), `quality` (JSON), and where someone wants them
 /// `confidence` and `entropy` (packs of u16, little-endian).
-pub(super) fn run(
-    work: &Labelling,
-    context: &Context<'_>,
-    progress: &mut dyn Progress,
-) -> Result<Left, StageError> {
+pub(super) fn run(work: &Labelling, context: &Context<'_>, desk: &mut dyn Desk) -> Result<Left, StageError> {
     let record = context.inputs[MODEL];
     let step = model::step_of(record, &work.model)?;
     let network = model::load(context, MODEL, step)?;
@@ -69,7 +89,8 @@ pub(super) fn run(
     let labeller = canon::digest("stpp labeller v1", &(context.inputs[0].key, weights, &work.tta));
     let known = known(context, labeller)?;
 
-    let labels = for_each_image(&ids, &**context.pixels(), progress, |id| {
+    let mut kept = desk.images(context.identity())?;
+    let labels = for_each_image(&ids, &**context.pixels(), desk, &mut *kept, |id| {
         if let Some(label) = reuse(&known, id, want_confidence, want_entropy) {
             return finish(label, id, context, work.classes);
         }
@@ -135,10 +156,10 @@ fn part(work: &Labelling, context: &Context<'_>) -> Result<Vec<String>, StageErr
 
 fn known(context: &Context<'_>, labeller: Digest) -> Result<Vec<Known>, StageError> {
     let mut found = Vec::new();
-    for index in context.store.label_indices(labeller)? {
+    for index in context.keeps.label_indices(labeller)? {
         // A pack that is gone or damaged is written anew: the label is computed again.
         let open = |digest: Option<Digest>| {
-            digest.and_then(|digest| context.store.get(digest).ok()).and_then(|bytes| Pack::read(bytes).ok())
+            digest.and_then(|digest| context.keeps.get(digest).ok()).and_then(|bytes| Pack::read(bytes).ok())
         };
         if let Some(masks) = open(Some(index.masks)) {
             found.push(Known { masks, confidence: open(index.confidence), entropy: open(index.entropy) });
@@ -188,22 +209,22 @@ fn write(
         qualities.push(label.quality);
     }
     let mut left = Left::default();
-    let masks = keep(context.store, &masks.finish())?;
+    let masks = keep(context.keeps, &masks.finish())?;
     let mut index = crate::store::labels::LabelIndex { masks: masks.digest, confidence: None, entropy: None };
     left.outputs.insert("masks".to_owned(), masks);
     if context.wants.contains(&Want::Confidence) {
-        let artifact = keep(context.store, &confidence.finish())?;
+        let artifact = keep(context.keeps, &confidence.finish())?;
         index.confidence = Some(artifact.digest);
         left.outputs.insert(Want::Confidence.to_string(), artifact);
     }
     if context.wants.contains(&Want::Entropy) {
-        let artifact = keep(context.store, &entropy.finish())?;
+        let artifact = keep(context.keeps, &entropy.finish())?;
         index.entropy = Some(artifact.digest);
         left.outputs.insert(Want::Entropy.to_string(), artifact);
     }
     let quality = serde_json::to_vec(&qualities).expect("a quality is plain data");
-    left.outputs.insert("quality".to_owned(), keep(context.store, &quality)?);
-    context.store.note_labels(labeller, &index)?;
+    left.outputs.insert("quality".to_owned(), keep(context.keeps, &quality)?);
+    context.keeps.note_labels(labeller, &index)?;
     let miou = total.and_then(|total| total.miou());
     left.headline = match miou {
         Some(miou) => format!("{} labels, true mIoU {:.2}", ids.len(), miou * 100.0),

@@ -3,6 +3,7 @@
 //! Every file is the glue of one kind of stage: read the inputs' artifacts, call `train` or `method`, keep what
 //! came out. What a stage may read is in its [`Context`]; what it leaves is [`Left`]; the executor commits it.
 
+pub mod desk;
 pub mod evaluate;
 pub mod label;
 pub mod metrics;
@@ -21,8 +22,9 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
+use crate::base::canon;
 use crate::base::digest::Digest;
-use crate::base::progress::{Interrupted, Progress};
+use crate::base::progress::Interrupted;
 use crate::data::dataset::Dataset;
 use crate::data::decode::DecodeError;
 use crate::data::problem::DataProblems;
@@ -31,18 +33,23 @@ use crate::method::select::image::ScoreError;
 use crate::method::select::pixel::PixelError as RuleError;
 use crate::nn::network::NetworkError;
 use crate::nn::weights::WeightsError;
-use crate::plan::Role;
 use crate::plan::graph::Want;
 use crate::plan::work::Work;
-use crate::store::{Artifact, Record, Store, StoreError};
+use crate::plan::{Role, StageKey};
+use crate::store::{Artifact, Mark, Record, Store, StoreError};
 use crate::train::evaluate::InferenceError;
 use crate::train::fit::FitError;
+pub use desk::Desk;
 use pixels::PreparedPixels;
 
 /// What a stage may read.
 pub struct Context<'a> {
-    /// Where artifacts are.
+    /// Where the artifacts of its inputs are.
     pub store: &'a Store,
+    /// Where its own go: the same store, or one that is looked at and thrown away.
+    pub keeps: &'a Store,
+    /// Its key.
+    pub key: StageKey,
     /// The data behind the `prepare` stage.
     pub dataset: &'a Arc<Dataset>,
     /// Its pixels; none while they are being prepared.
@@ -68,6 +75,8 @@ pub struct Left {
     pub values: BTreeMap<String, f64>,
     /// The trace of a training.
     pub trace: Option<Digest>,
+    /// The trace along the way.
+    pub marks: Vec<Mark>,
     /// One line for the screen.
     pub headline: String,
 }
@@ -127,6 +136,20 @@ pub enum StageError {
         /// What is missing.
         output: String,
     },
+    /// A resume point of a network that is built otherwise now.
+    #[error(
+        "go on with {stage} after step {step}: its resume point is of another network; remove its folder in \
+         running-v1 and run again, and the stage begins anew"
+    )]
+    OtherResume {
+        /// The stage.
+        stage: String,
+        /// The step.
+        step: u64,
+        /// What does not fit.
+        #[source]
+        source: Box<WeightsError>,
+    },
     /// An artifact of ours has another form.
     #[error("read `{output}` of {stage}: {what}; move its record away and run again")]
     BadOutput {
@@ -181,15 +204,15 @@ impl From<FitError<StageError>> for StageError {
 ///
 /// # Errors
 /// [`StageError`]; nothing is committed then.
-pub fn run(work: &Work, context: &Context<'_>, progress: &mut dyn Progress) -> Result<Left, StageError> {
+pub fn run(work: &Work, context: &Context<'_>, desk: &mut dyn Desk) -> Result<Left, StageError> {
     match work {
-        Work::Prepare(_) => prepare::run(context, progress),
-        Work::Train(work) => train::run(work, context, progress),
-        Work::Score(work) => score::run(work, context, progress),
-        Work::Label(work) => label::run(work, context, progress),
+        Work::Prepare(_) => prepare::run(context, desk),
+        Work::Train(work) => train::run(work, context, desk),
+        Work::Score(work) => score::run(work, context, desk),
+        Work::Label(work) => label::run(work, context, desk),
         Work::SelectImages(work) => select::images(work, context),
-        Work::SelectPixels(work) => select::pixels(work, context, progress),
-        Work::Evaluate(work) => evaluate::run(work, context, progress),
+        Work::SelectPixels(work) => select::pixels(work, context, desk),
+        Work::Evaluate(work) => evaluate::run(work, context, desk),
     }
 }
 
@@ -227,6 +250,17 @@ impl Context<'_> {
     fn read_pack(&self, input: usize, output: &str) -> Result<crate::store::pack::Pack, StageError> {
         let bytes = self.read(input, output)?;
         crate::store::pack::Pack::read(bytes).map_err(|error| self.bad(input, output, &error.to_string()))
+    }
+
+    /// `teacher 3f2a…`
+    fn name(&self) -> String {
+        let role = self.role.map_or("stage", Role::word);
+        format!("{role} {}", self.key.short())
+    }
+
+    /// Tells executions apart whose results of single images must not be mixed.
+    fn identity(&self) -> Digest {
+        canon::digest("stpp images v1", &(self.key, self.wants))
     }
 
     fn bad(&self, input: usize, output: &str, what: &str) -> StageError {

@@ -44,7 +44,7 @@ pub(super) fn run(context: &Context<'_>, progress: &mut dyn Progress) -> Result<
             done += chunk.len();
             progress.advance(done as u64, entries.len() as u64, "packed");
         }
-        left.outputs.insert("images".to_owned(), keep(context.store, &pack.finish())?);
+        left.outputs.insert("images".to_owned(), keep(context.keeps, &pack.finish())?);
     }
     left.values.insert("images".to_owned(), entries.len() as f64);
     left.headline = format!("{} images", entries.len());

@@ -1,22 +1,17 @@
 //! `score`: one single-scale pass of the teacher's checkpoints over the unlabeled images.
 
-use super::{Context, Left, StageError, keep, model, statistics};
-use crate::base::progress::Progress;
+use super::{Context, Desk, Left, StageError, keep, model, statistics};
 use crate::data::reader::Pixels;
 use crate::method::record::{ImageRecord, PixelStatistics};
 use crate::plan::work::Scoring;
-use crate::train::evaluate::{InferenceError, for_each_image};
+use crate::train::evaluate::{InferenceError, Portable, for_each_image};
 use crate::train::predict::{Looking, Prediction};
 
 /// Input 1: the teacher.
 const TEACHER: usize = 1;
 
 /// Runs the stage. Outputs: `scores` (JSON, [`ImageRecord`]s in the order of the list).
-pub(super) fn run(
-    work: &Scoring,
-    context: &Context<'_>,
-    progress: &mut dyn Progress,
-) -> Result<Left, StageError> {
+pub(super) fn run(work: &Scoring, context: &Context<'_>, desk: &mut dyn Desk) -> Result<Left, StageError> {
     let networks = work
         .checkpoints
         .iter()
@@ -25,7 +20,8 @@ pub(super) fn run(
     let pixels = context.pixels();
     let classes = work.classes;
     let ids = work.images.list();
-    let records = for_each_image(ids, &**pixels, progress, |id| {
+    let mut kept = desk.images(context.identity())?;
+    let records = for_each_image(ids, &**pixels, desk, &mut *kept, |id| {
         let image = pixels.image(id)?;
         let truth = pixels.truth(id)?;
         let mut masks = Vec::with_capacity(networks.len());
@@ -48,7 +44,17 @@ pub(super) fn run(
         .collect();
     let mut left = Left::default();
     let bytes = serde_json::to_vec(&records).expect("a record is plain data");
-    left.outputs.insert("scores".to_owned(), keep(context.store, &bytes)?);
+    left.outputs.insert("scores".to_owned(), keep(context.keeps, &bytes)?);
     left.headline = format!("{} images", records.len());
     Ok(left)
+}
+
+impl Portable for ImageRecord {
+    fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a record is plain data")
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
 }

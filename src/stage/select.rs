@@ -40,7 +40,7 @@ pub(super) fn images(work: &ImageSelecting, context: &Context<'_>) -> Result<Lef
     let all = kept + pixels_of(&selection.unreliable)?;
     let headline = format!("{} of {} images", selection.reliable.len(), records.len());
     let mut left = Left { headline, ..Left::default() };
-    left.outputs.insert("selection".to_owned(), keep(context.store, &to_json(&selection))?);
+    left.outputs.insert("selection".to_owned(), keep(context.keeps, &to_json(&selection))?);
     left.values.insert("kept".to_owned(), kept as f64);
     left.values.insert("pixels".to_owned(), all as f64);
     Ok(left)
@@ -77,8 +77,8 @@ pub(super) fn pixels(
     let all: u64 = qualities.iter().map(|quality| quality.pixels).sum();
     let headline = format!("{:.1} % of the pixels", 100.0 * kept as f64 / all.max(1) as f64);
     let mut left = Left { headline, ..Left::default() };
-    left.outputs.insert("masks".to_owned(), keep(context.store, &masks.finish())?);
-    left.outputs.insert("quality".to_owned(), keep(context.store, &to_json(&qualities))?);
+    left.outputs.insert("masks".to_owned(), keep(context.keeps, &masks.finish())?);
+    left.outputs.insert("quality".to_owned(), keep(context.keeps, &to_json(&qualities))?);
     left.values.insert("kept".to_owned(), kept as f64);
     left.values.insert("pixels".to_owned(), all as f64);
     Ok(left)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sealed::{self, Form, Found};
 use super::{Store, StoreError, layout};
 use crate::base::canon;
 use crate::base::digest::Digest;
@@ -18,21 +19,43 @@ pub struct LabelIndex {
     pub entropy: Option<Digest>,
 }
 
+impl LabelIndex {
+    /// The packs that it names.
+    pub fn packs(&self) -> impl Iterator<Item = Digest> {
+        std::iter::once(self.masks).chain(self.confidence).chain(self.entropy)
+    }
+}
+
 impl Store {
     /// What `label` stages wrote with one labeller (prepared data, model, augmentation), in a fixed order.
     ///
     /// # Errors
     /// A file that can't be read.
     pub fn label_indices(&self, labeller: Digest) -> Result<Vec<LabelIndex>, StoreError> {
-        fs::list(&layout::labels(self.root(), labeller))?
-            .into_iter()
-            .map(|path| {
-                serde_json::from_slice(&fs::read(&path)?).map_err(|error| StoreError::Unreadable {
-                    what: format!("it is no index of labels ({error})"),
-                    path,
-                })
-            })
-            .collect()
+        let folders = [
+            (layout::labels(self.root(), labeller), Form::Sealed),
+            (layout::v1::labels(self.root(), labeller), Form::Bare),
+        ];
+        let mut found: Vec<Found<LabelIndex>> = sealed::read_all(&folders, "index of labels", false)?;
+        found.sort_by(|one, other| one.path.file_name().cmp(&other.path.file_name()));
+        found.into_iter().map(|found| found.content).collect()
+    }
+
+    /// The index of every labeller, each with its path, in a fixed order; also those that can't be read.
+    ///
+    /// # Errors
+    /// A folder that can't be listed.
+    pub fn label_files(&self) -> Result<Vec<Found<LabelIndex>>, StoreError> {
+        let mut found = Vec::new();
+        let buckets = [
+            (layout::all_labels(self.root()), Form::Sealed),
+            (layout::v1::all_labels(self.root()), Form::Bare),
+        ];
+        for (bucket, form) in buckets {
+            let folders: Vec<_> = fs::list(&bucket)?.into_iter().map(|folder| (folder, form)).collect();
+            found.extend(sealed::read_all(&folders, "index of labels", true)?);
+        }
+        Ok(found)
     }
 
     /// Notes what a `label` stage wrote.
@@ -42,7 +65,6 @@ impl Store {
     pub fn note_labels(&self, labeller: Digest, index: &LabelIndex) -> Result<(), StoreError> {
         let name = canon::digest("stpp label index v1", index);
         let path = layout::labels(self.root(), labeller).join(format!("{name}.json"));
-        let text = serde_json::to_vec(index).expect("an index is plain data");
-        Ok(fs::write_atomically(&path, &text)?)
+        Ok(fs::write_atomically(&path, &sealed::seal(index))?)
     }
 }

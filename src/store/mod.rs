@@ -2,23 +2,37 @@
 //!
 //! ```text
 //! <store>/
+//!   stpp-store                   the format: what makes a folder a store
 //!   objects-v1/ab/cdef…          artifacts, named by the digest of their bytes, read-only
-//!   records-v1/<kind>/<key>.json the proof that a stage is done, written after its artifacts are synced
-//!   studies-v1/<name>/<numerics>.json   what a report is about: the resolved ablation and its chains
-//!   labels-v1/<labeller>/*.json  which packs hold pseudo labels of a model, so that overlapping sets share them
-//!   cache-v1/                    may be deleted at any time
+//!   records-v2/<kind>/<key>.json the proof that a stage is done, written after its artifacts are synced
+//!   studies-v2/<name>/<numerics>.json   what a report is about: the resolved ablation and its chains
+//!   labels-v2/<labeller>/*.json  which packs hold pseudo labels of a model, so that overlapping sets share them
+//!   running-v1/<kind>-<key>/     what a stage that is not done needs to go on
+//!   leases-v1/                   who is working on what
+//!   quarantine-v1/<n>/…          damaged files, moved out of the way; log.jsonl says why
+//!   environments-v1/<kind>/<key>.json   what a stage was executed on; never compared
 //!   costs-v1/<kind>/<key>.json   hours and threads; never compared
+//!   cache-v1/                    may be deleted at any time
 //!   tables/<name>/*.parquet      written by `exp run` and `report`
 //! ```
 //!
+//! Records, studies and indexes of labels carry the digest of their content ([`sealed`]). Stores of the first format have
+//! `records-v1`, `studies-v1` and `labels-v1` without it: they are read, and what is written goes to the later buckets.
+//!
 //! [`layout`] draws the paths, [`object`] keeps bytes, [`pack`] keeps many small things in one artifact,
-//! [`record`] says what a stage left, [`study`] what a report is about.
+//! [`record`] says what a stage left, [`study`] what a report is about, [`quarantine`] takes what is damaged.
 
+pub mod frames;
+pub mod journal;
 pub mod labels;
 pub mod layout;
+pub mod lease;
 pub mod object;
 pub mod pack;
+pub mod quarantine;
 pub mod record;
+pub mod running;
+pub mod sealed;
 pub mod study;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +40,7 @@ use std::path::{Path, PathBuf};
 use crate::base::digest::Digest;
 use crate::base::fs::{self, FileError};
 
-pub use record::{Artifact, Record};
+pub use record::{Artifact, Mark, Record};
 pub use study::StoredStudy;
 
 /// A folder that remembers.
@@ -54,6 +68,26 @@ pub enum StoreError {
     NotAStore {
         /// The folder.
         path: PathBuf,
+    },
+    /// There is none to read.
+    #[error("open the store at {}: there is none; `stpp exp run` makes one, and --store or STPP_STORE names another", path.display())]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A store that lost its marker.
+    #[error(
+        "open the store at {}: it has {bucket} and no stpp-store file, so that a part of it was deleted; if that file is \
+         all that is gone, write the line `{format}` into it, and `stpp store verify` looks at the rest",
+        path.display()
+    )]
+    HalfDeleted {
+        /// The folder.
+        path: PathBuf,
+        /// One of the folders that are there.
+        bucket: String,
+        /// What the marker says.
+        format: &'static str,
     },
     /// A later version wrote it.
     #[error(
@@ -92,6 +126,8 @@ pub enum StoreError {
     Lost {
         /// Where it was.
         path: PathBuf,
+        /// The digest it is named by.
+        digest: Digest,
     },
     /// A file of ours that can't be understood.
     #[error("read {}: {what}; move it away and run again", path.display())]
@@ -106,45 +142,58 @@ pub enum StoreError {
 impl StoreError {
     /// Whether what was stored is damaged, as opposed to unreachable.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Lost { .. } | Self::Unreadable { .. })
+        self.damaged_path().is_some() || matches!(self, Self::HalfDeleted { .. })
+    }
+
+    /// The file that is damaged or gone.
+    pub fn damaged_path(&self) -> Option<&Path> {
+        match self {
+            Self::Damaged { path, .. } | Self::Lost { path, .. } | Self::Unreadable { path, .. } => {
+                Some(path)
+            }
+            _ => None,
+        }
+    }
+
+    /// The artifact that is damaged or gone; none where the file is another one.
+    pub fn damaged_object(&self) -> Option<Digest> {
+        match self {
+            Self::Damaged { expected: digest, .. } | Self::Lost { digest, .. } => Some(*digest),
+            _ => None,
+        }
     }
 }
 
 impl Store {
-    /// Opens a store, or makes one of a folder that is missing or empty.
+    /// Opens a store to read and write, or makes one of a folder that is missing or empty. A store of an earlier format
+    /// becomes one of this format: what is in it stays where it is.
     ///
     /// # Errors
     /// A folder that can't be written, is no store, or has a later format.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
-        let store = Self { root: root.to_owned() };
-        let marker = layout::marker(root);
         let not_writable = |source| StoreError::NotWritable { path: root.to_owned(), source };
-        match fs::read_text(&marker) {
-            Ok(text) if text.trim() == layout::FORMAT => {}
-            Ok(text) => {
-                return Err(StoreError::Format {
-                    path: root.to_owned(),
-                    found: text.trim().to_owned(),
-                    expected: layout::FORMAT,
-                });
-            }
-            Err(error) if error.is_not_found() => {
-                let found = fs::list(root)?;
-                // Another call may be making the same store.
-                if found.contains(&marker) {
-                    return Self::open(root);
-                }
-                if !found.is_empty() {
-                    return Err(StoreError::NotAStore { path: root.to_owned() });
-                }
-                fs::write_atomically(&marker, format!("{}\n", layout::FORMAT).as_bytes())
-                    .map_err(not_writable)?;
-            }
-            Err(error) => return Err(not_writable(error)),
+        let format = format(root).map_err(|error| match error {
+            StoreError::File(source) => not_writable(source),
+            other => other,
+        })?;
+        if format != Some(layout::FORMAT) {
+            let text = format!("{}\n", layout::FORMAT);
+            fs::write_atomically(&layout::marker(root), text.as_bytes()).map_err(not_writable)?;
         }
         let probe = layout::cache(root).join(".writable");
         fs::write_atomically(&probe, b"").map_err(not_writable)?;
-        Ok(store)
+        Ok(Self { root: root.to_owned() })
+    }
+
+    /// Opens a store to read: nothing is written, so that it may lie where nobody can write.
+    ///
+    /// # Errors
+    /// A folder that is missing, is no store, or has a later format.
+    pub fn open_to_read(root: &Path) -> Result<Self, StoreError> {
+        match format(root)? {
+            Some(_) => Ok(Self { root: root.to_owned() }),
+            None => Err(StoreError::Missing { path: root.to_owned() }),
+        }
     }
 
     /// The store's folder.
@@ -160,6 +209,42 @@ impl Store {
     /// The folder of an ablation's tables.
     pub fn tables(&self, name: &str) -> PathBuf {
         layout::tables(&self.root, name)
+    }
+}
+
+/// The format of the store in a folder; none of a folder that is missing or empty.
+fn format(root: &Path) -> Result<Option<&'static str>, StoreError> {
+    let marker = layout::marker(root);
+    let path = || root.to_owned();
+    match fs::read_text(&marker) {
+        Ok(text) => {
+            let found = text.trim();
+            if let Some(known) = [layout::FORMAT, layout::FORMAT_V1].into_iter().find(|known| *known == found)
+            {
+                return Ok(Some(known));
+            }
+            let version = found.strip_prefix("stpp-store ").map(str::parse::<u64>);
+            if !matches!(version, Some(Ok(_))) {
+                let what = format!("it should say `{}`, as it makes the folder a store", layout::FORMAT);
+                return Err(StoreError::Unreadable { path: marker, what });
+            }
+            Err(StoreError::Format { path: path(), found: found.to_owned(), expected: layout::FORMAT })
+        }
+        Err(error) if error.is_not_found() => {
+            let found = fs::list(root)?;
+            // Another call may be making the same store.
+            if found.contains(&marker) {
+                return format(root);
+            }
+            let names: Vec<_> = found.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+            let bucket = layout::BUCKETS.into_iter().find(|bucket| names.contains(bucket));
+            match bucket.map(str::to_owned) {
+                Some(bucket) => Err(StoreError::HalfDeleted { path: path(), bucket, format: layout::FORMAT }),
+                None if found.is_empty() => Ok(None),
+                None => Err(StoreError::NotAStore { path: path() }),
+            }
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -188,6 +273,45 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(".tmp-marker"), "stpp").unwrap();
         Store::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_store_is_raised_by_a_writer_and_not_by_a_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = layout::marker(folder.path());
+        std::fs::write(&marker, "stpp-store 1\n").unwrap();
+        Store::open_to_read(folder.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&marker).unwrap(), "stpp-store 1\n");
+        assert_eq!(fs::list(folder.path()).unwrap(), [&*marker]);
+        Store::open(folder.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(&marker).unwrap(), "stpp-store 2\n");
+    }
+
+    #[test]
+    fn reading_makes_no_store() {
+        let folder = tempfile::tempdir().unwrap();
+        for root in [folder.path().to_owned(), folder.path().join("none")] {
+            let error = Store::open_to_read(&root).unwrap_err();
+            assert!(matches!(error, StoreError::Missing { .. }) && !error.is_damage(), "{error}");
+        }
+        assert!(fs::list(folder.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_store_without_its_marker_and_a_marker_without_sense_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.put(b"weights").unwrap();
+        std::fs::remove_file(layout::marker(folder.path())).unwrap();
+        for open in [Store::open, Store::open_to_read] {
+            let error = open(folder.path()).unwrap_err();
+            assert!(error.is_damage() && error.to_string().contains("objects-v1"), "{error}");
+        }
+        std::fs::write(layout::marker(folder.path()), "stpp-stgre 2\n").unwrap();
+        for open in [Store::open, Store::open_to_read] {
+            let error = open(folder.path()).unwrap_err();
+            assert_eq!(error.damaged_path(), Some(&*layout::marker(folder.path())), "{error}");
+        }
     }
 
     #[test]

@@ -8,17 +8,24 @@ use crate::base::digest::Digest;
 use crate::base::fs;
 
 impl Store {
-    /// Keeps some bytes; the same bytes are kept once.
+    /// Keeps some bytes; the same bytes are kept once. Where their place is taken by others, which is damage, those are
+    /// set aside.
     ///
     /// # Errors
     /// Whatever writing reports.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
         let path = layout::object(self.root(), digest);
-        if !path.exists() {
-            fs::write_atomically(&path, bytes)?;
-            make_read_only(&path);
+        match self.get(digest) {
+            Ok(_) => return Ok(digest),
+            Err(StoreError::Lost { .. }) => {}
+            Err(error @ StoreError::Damaged { .. }) => {
+                self.quarantine(&path, &error.to_string())?;
+            }
+            Err(error) => return Err(error),
         }
+        fs::write_atomically(&path, bytes)?;
+        make_read_only(&path);
         Ok(digest)
     }
 
@@ -30,7 +37,7 @@ impl Store {
         let path = layout::object(self.root(), digest);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.is_not_found() => return Err(StoreError::Lost { path }),
+            Err(error) if error.is_not_found() => return Err(StoreError::Lost { path, digest }),
             Err(error) => return Err(error.into()),
         };
         let found = Digest::of(&bytes);
@@ -73,8 +80,13 @@ mod tests {
         std_fs::write(&path, b"weightz").unwrap();
         assert!(store.get(digest).unwrap_err().is_damage());
 
+        store.put(b"weights").unwrap();
+        assert_eq!(store.get(digest).unwrap(), b"weights", "damage is no reason to keep the bytes away");
+        assert_eq!(store.quarantined().unwrap().len(), 1);
+
         std_fs::remove_file(&path).unwrap();
         let error = store.get(digest).unwrap_err();
         assert!(matches!(error, StoreError::Lost { .. }) && error.is_damage());
+        assert_eq!(error.damaged_object(), Some(digest));
     }
 }

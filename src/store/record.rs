@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::sealed::{self, Form, Found};
 use super::{Store, StoreError, layout};
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -17,6 +18,15 @@ pub struct Artifact {
     pub digest: Digest,
     /// How many.
     pub bytes: u64,
+}
+
+/// The trace of a training on its way, so that a difference is located.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// After so many optimiser steps.
+    pub step: u64,
+    /// The rolling digest up to there.
+    pub trace: Digest,
 }
 
 /// The proof that a stage is done. It holds nothing that differs between two runs of the same stage.
@@ -42,6 +52,9 @@ pub struct Record {
     pub values: BTreeMap<String, f64>,
     /// Rolling digest over loss and learning rate of every step, for trainings.
     pub trace: Option<Digest>,
+    /// The trace at some steps, in order; none of a stage that was run before there were marks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
     /// What it cost, counted.
     pub cost: Cost,
     /// The version of the program that ran it.
@@ -82,21 +95,60 @@ impl Store {
     /// # Errors
     /// A record that can't be read, or is another stage's.
     pub fn record(&self, kind: Kind, key: StageKey) -> Result<Option<Record>, StoreError> {
-        let path = layout::record(self.root(), kind, key);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.is_not_found() => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let record: Record = serde_json::from_slice(&bytes).map_err(|error| StoreError::Unreadable {
-            path: path.clone(),
-            what: format!("it is no record ({error})"),
-        })?;
-        if record.key != key || record.kind != kind {
-            let what = format!("it is the record of {} {}", record.kind, record.key.short());
-            return Err(StoreError::Unreadable { path, what });
+        let places = [
+            (layout::record(self.root(), kind, key), Form::Sealed),
+            (layout::v1::record(self.root(), kind, key), Form::Bare),
+        ];
+        for (path, form) in places {
+            if let Some(record) = sealed::read::<Record>(&path, form, "record")? {
+                return if (record.kind, record.key) == (kind, key) {
+                    Ok(Some(record))
+                } else {
+                    Err(of_another(path, &record))
+                };
+            }
         }
-        Ok(Some(record))
+        Ok(None)
+    }
+
+    /// Every record, sorted by kind and key.
+    ///
+    /// # Errors
+    /// A record that can't be read, or is another stage's.
+    pub fn records(&self) -> Result<Vec<Record>, StoreError> {
+        let mut records = BTreeMap::new();
+        for found in self.record_files()? {
+            let record = found.content?;
+            // The later format is listed first.
+            records.entry((record.kind, record.key)).or_insert(record);
+        }
+        Ok(records.into_values().collect())
+    }
+
+    /// Every record of every format, each with its path, in a fixed order; also those that can't be read.
+    ///
+    /// # Errors
+    /// A folder that can't be listed.
+    pub fn record_files(&self) -> Result<Vec<Found<Record>>, StoreError> {
+        let root = self.root();
+        let mut found = Vec::new();
+        let buckets = [(layout::records(root), Form::Sealed), (layout::v1::records(root), Form::Bare)];
+        for (bucket, form) in buckets {
+            for folder in fs::list(&bucket)? {
+                found.extend(sealed::read_all::<Record>(&[(folder, form)], "record", true)?);
+            }
+        }
+        for record in &mut found {
+            let Ok(content) = &record.content else { continue };
+            let home = match record.form {
+                Form::Sealed => layout::record(root, content.kind, content.key),
+                Form::Bare => layout::v1::record(root, content.kind, content.key),
+            };
+            if home != record.path {
+                record.content = Err(of_another(record.path.clone(), content));
+            }
+        }
+        Ok(found)
     }
 
     /// The record of a node that is done, has all that is wanted, and whose artifacts are there.
@@ -111,15 +163,24 @@ impl Store {
         }))
     }
 
+    /// The artifact that a node's record names and that is gone, if there is one.
+    ///
+    /// # Errors
+    /// A record that can't be read.
+    pub fn lost(&self, node: &Node) -> Result<Option<StoreError>, StoreError> {
+        let Some(record) = self.record(node.kind, node.key)? else { return Ok(None) };
+        let is_gone = |artifact: &&Artifact| self.object_path(artifact.digest).is_none();
+        let lost = record.outputs.values().find(is_gone).map(|artifact| artifact.digest);
+        Ok(lost.map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest }))
+    }
+
     /// Makes a stage done: the last thing that is written.
     ///
     /// # Errors
     /// Whatever writing reports.
     pub fn commit(&self, record: &Record) -> Result<(), StoreError> {
         let path = layout::record(self.root(), record.kind, record.key);
-        let mut text = serde_json::to_string_pretty(record).expect("a record is plain data");
-        text.push('\n');
-        Ok(fs::write_atomically(&path, text.as_bytes())?)
+        Ok(fs::write_atomically(&path, &sealed::seal(record))?)
     }
 
     /// Writes what a stage took in hours beside its record. It is never compared with anything.
@@ -129,6 +190,32 @@ impl Store {
     pub fn write_costs(&self, record: &Record, costs: &serde_json::Value) -> Result<(), StoreError> {
         let path = layout::costs(self.root(), record.kind, record.key);
         Ok(fs::write_atomically(&path, costs.to_string().as_bytes())?)
+    }
+
+    /// Writes what a stage was executed on beside its record. It is never compared with anything.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn write_environment(
+        &self,
+        kind: Kind,
+        key: StageKey,
+        environment: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let path = layout::environment(self.root(), kind, key);
+        Ok(fs::write_atomically(&path, environment.to_string().as_bytes())?)
+    }
+
+    /// What a stage was executed on, where that was written down.
+    ///
+    /// # Errors
+    /// A file that can't be read.
+    pub fn environment(&self, kind: Kind, key: StageKey) -> Result<Option<serde_json::Value>, StoreError> {
+        match fs::read(&layout::environment(self.root(), kind, key)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How many seconds a stage took when it was run, where that was written down.
@@ -145,4 +232,9 @@ impl Store {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn of_another(path: std::path::PathBuf, record: &Record) -> StoreError {
+    let what = format!("it is the record of {} {}", record.kind, record.key.short());
+    StoreError::Unreadable { path, what }
 }

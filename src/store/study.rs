@@ -1,9 +1,10 @@
 //! Studies: what a report is about, written when an ablation is run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::sealed::{self, Form, Found};
 use super::{Store, StoreError, layout};
 use crate::base::canon;
 use crate::base::digest::Digest;
@@ -107,17 +108,38 @@ impl Store {
     /// # Errors
     /// A study that can't be read.
     pub fn studies(&self, name: &str) -> Result<Vec<StoredStudy>, StoreError> {
-        fs::list(&layout::studies(self.root()).join(name))?
-            .into_iter()
-            .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-            .map(|path| {
-                let bytes = fs::read(&path)?;
-                serde_json::from_slice(&bytes).map_err(|error| StoreError::Unreadable {
-                    what: format!("it is no study ({error})"),
-                    path,
-                })
-            })
-            .collect()
+        let mut found = self.study_files_of(name, false)?;
+        found.sort_by(|one, other| one.path.file_name().cmp(&other.path.file_name()));
+        found.into_iter().map(|found| found.content).collect()
+    }
+
+    /// Every study of every format, each with its path, in a fixed order; also those that can't be read.
+    ///
+    /// # Errors
+    /// A folder that can't be listed.
+    pub fn study_files(&self) -> Result<Vec<Found<StoredStudy>>, StoreError> {
+        let mut found = Vec::new();
+        for name in self.study_names()? {
+            found.extend(self.study_files_of(&name, true)?);
+        }
+        Ok(found)
+    }
+
+    fn study_files_of(&self, name: &str, all: bool) -> Result<Vec<Found<StoredStudy>>, StoreError> {
+        let folders = [
+            (layout::studies(self.root()).join(name), Form::Sealed),
+            (layout::v1::studies(self.root()).join(name), Form::Bare),
+        ];
+        let mut found: Vec<Found<StoredStudy>> = sealed::read_all(&folders, "study", all)?;
+        for study in &mut found {
+            let Ok(content) = &study.content else { continue };
+            let file = study.path.file_name().and_then(|name| name.to_str());
+            if content.ablation.name != name || file != Some(&format!("{}.json", content.numerics)) {
+                let what = format!("it is the study `{}` on {}", content.ablation.name, content.numerics);
+                study.content = Err(StoreError::Unreadable { path: study.path.clone(), what });
+            }
+        }
+        Ok(found)
     }
 
     /// The names of all studies, sorted.
@@ -125,8 +147,12 @@ impl Store {
     /// # Errors
     /// Whatever reading the folder reports.
     pub fn study_names(&self) -> Result<Vec<String>, StoreError> {
-        let folders = fs::list(&layout::studies(self.root()))?;
-        Ok(folders.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+        let mut names = BTreeSet::new();
+        for bucket in [layout::studies(self.root()), layout::v1::studies(self.root())] {
+            let folders = fs::list(&bucket)?;
+            names.extend(folders.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())));
+        }
+        Ok(names.into_iter().collect())
     }
 
     /// Writes a study, in the place of the one with its name and numerics class.
@@ -134,9 +160,7 @@ impl Store {
     /// # Errors
     /// Whatever writing reports.
     pub fn write_study(&self, study: &StoredStudy) -> Result<(), StoreError> {
-        let folder = layout::studies(self.root()).join(&study.ablation.name);
-        let mut text = serde_json::to_string_pretty(study).expect("a study is plain data");
-        text.push('\n');
-        Ok(fs::write_atomically(&folder.join(format!("{}.json", study.numerics)), text.as_bytes())?)
+        let path = layout::study(self.root(), &study.ablation.name, &study.numerics);
+        Ok(fs::write_atomically(&path, &sealed::seal(study))?)
     }
 }

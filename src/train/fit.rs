@@ -2,10 +2,10 @@
 
 use candle_core::{Device, Tensor};
 
+use super::course::Course;
 use super::schedule::poly;
 use super::sgd::{Rates, Sgd};
-use super::trace::Trace;
-use crate::base::digest::Digest;
+use crate::base::failpoint;
 use crate::base::progress::{Interrupted, Progress};
 use crate::data::loader::{Batch, LoadError};
 use crate::nn::ops::cross_entropy::cross_entropy;
@@ -30,7 +30,8 @@ pub struct Fit<'a> {
 }
 
 /// Called after every step with its number, from 1: the moment to keep a checkpoint or to look at validation images.
-pub trait AfterStep {
+/// `P` is how the training tells its caller what happens.
+pub trait AfterStep<P: ?Sized> {
     /// What it may fail with.
     type Error;
 
@@ -38,12 +39,20 @@ pub trait AfterStep {
     ///
     /// # Errors
     /// Whatever the look reports; the training then ends.
-    fn after_step(
+    fn after_step(&mut self, step: u64, network: &Network, progress: &mut P) -> Result<(), Self::Error>;
+
+    /// Keeps where the training stands, if it is time for that: called when all of a step is done that is not the last.
+    ///
+    /// # Errors
+    /// Whatever keeping reports; the training then ends.
+    fn keep(
         &mut self,
-        step: u64,
-        network: &Network,
-        progress: &mut dyn Progress,
-    ) -> Result<(), Self::Error>;
+        _course: &Course<'_>,
+        _ends_epoch: bool,
+        _progress: &mut P,
+    ) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// Why a training ended early.
@@ -86,47 +95,57 @@ pub enum FitError<E: std::error::Error + 'static> {
     Look(E),
 }
 
-/// Trains a network in place and returns the digest of its trace.
+/// Trains a network from where its course stands to the last step. `batches` begin with the step after that.
 ///
 /// Metrics: `loss` (mean cross entropy over the pixels that count) and `lr` (backbone) of every step.
 ///
 /// # Errors
-/// [`FitError`]; the network is then in the state of the last finished step.
-pub fn fit<A: AfterStep>(
-    network: &Network,
+/// [`FitError`]; the course then stands after the last finished step, and may go on from there.
+pub fn fit<P: Progress + ?Sized, A: AfterStep<P>>(
+    course: &mut Course<'_>,
     batches: impl Iterator<Item = Result<Batch, LoadError>>,
     fit: &Fit<'_>,
     device: &Device,
     looks: &mut A,
-    progress: &mut dyn Progress,
-) -> Result<Digest, FitError<A::Error>>
+    progress: &mut P,
+) -> Result<(), FitError<A::Error>>
 where
     A::Error: std::error::Error + 'static,
 {
     let train = fit.train;
     let start_lr = train.base_lr * train.batch as f64 / BASE_BATCH;
-    let mut sgd = Sgd::new(network.parameters(), train.momentum, train.weight_decay);
-    let mut trace = Trace::default();
+    if !course.at.looked {
+        looks.after_step(course.at.step, course.network, progress).map_err(FitError::Look)?;
+        course.at.looked = true;
+    }
     for batch in batches {
         let batch = batch?;
         let step = batch.step;
+        debug_assert_eq!(step, course.at.step + 1, "batches go on where the course stands");
         let lr = poly(start_lr, step - 1, fit.steps, train.power);
-        let loss = one_step(network, &mut sgd, &batch, fit, lr, device)
+        let loss = one_step(course.network, &mut course.sgd, &batch, fit, lr, device)
             .map_err(|source| FitError::Compute { step, source })?;
         if !loss.is_finite() {
             let role = fit.role.to_owned();
             return Err(FitError::NotFinite { role, step, steps: fit.steps, loss, lr });
         }
-        trace.step(step, loss, lr);
+        failpoint::hit("step.moved");
+        course.at.trace.step(step, loss, lr);
+        (course.at.step, course.at.looked) = (step, false);
         progress.metric("loss", step, f64::from(loss));
         progress.metric("lr", step, lr);
-        looks.after_step(step, network, progress).map_err(FitError::Look)?;
+        looks.after_step(step, course.network, progress).map_err(FitError::Look)?;
+        course.at.looked = true;
         progress.advance(step, fit.steps, &format!("loss {loss:.3}"));
-        if progress.stop_requested() && step < fit.steps {
+        if step == fit.steps {
+            break;
+        }
+        if progress.stop_requested() {
             return Err(Interrupted.into());
         }
+        looks.keep(course, batch.ends_epoch, progress).map_err(FitError::Look)?;
     }
-    Ok(trace.digest())
+    Ok(())
 }
 
 /// One optimiser step: forward, mean cross entropy, backward, SGD at the backbone's learning rate `lr`. Returns the
@@ -151,6 +170,7 @@ pub fn one_step(
     let loss = cross_entropy(&tape, &logits, &masks, None)?;
     drop(logits);
     let value = loss.to_scalar::<f32>()?;
+    failpoint::hit("step.forward");
     if value.is_finite() {
         let rates = Rates { backbone: lr, head: lr * fit.train.head_lr };
         sgd.step(tape.backward(&loss)?, rates)?;

@@ -126,7 +126,7 @@ fn every_problem_of_a_dataset_is_named_with_its_place() {
                 ran = ran.stderr_has(said);
             }
         }
-        let trained = test.path(".stpp/records-v1/teacher").exists();
+        let trained = test.path(".stpp/records-v2/teacher").exists();
         assert!(!trained, "{about}: nothing may train");
     }
 }
@@ -240,6 +240,6 @@ fn weights_that_cannot_be_used_are_refused_before_anything_trains() {
     for wrong in [&b""[..], b"not weights", &[0; 64], &[255; 64]] {
         test.write("weights.safetensors", wrong);
         test.run(["exp", "run", "study.toml", "--replace"]).code(2).stderr_has("weights.safetensors");
-        assert!(!test.path(".stpp/records-v1/teacher").exists());
+        assert!(!test.path(".stpp/records-v2/teacher").exists());
     }
 }

@@ -151,7 +151,7 @@ fn a_training_that_could_not_make_a_step_is_refused() {
     let none = ["--set", "method.name=\"stpp\"", "--set", "method.select.fraction=0.1"];
     let ran = test.run([&["exp", "run", "study.toml"][..], &none].concat()).code(2);
     ran.stderr_has("method.select.fraction");
-    assert!(!test.path(".stpp/records-v1").exists(), "nothing was trained");
+    assert!(!test.path(".stpp/records-v2").exists(), "nothing was trained");
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_record_that_was_edited_is_named() {
     let test = Test::new().spec("study.toml", &experiment("st"));
     test.run(["exp", "run", "study.toml"]).success();
     let records: Vec<_> =
-        files(&test.path(".stpp")).into_iter().filter(|(name, _)| name.starts_with("records-v1/")).collect();
+        files(&test.path(".stpp")).into_iter().filter(|(name, _)| name.starts_with("records-v2/")).collect();
     assert_eq!(records.len(), 6);
     for (name, bytes) in records {
         let name = format!(".stpp/{name}");
@@ -164,7 +164,7 @@ fn what_a_killed_call_left_half_written_is_not_seen() {
     let more = format!("{}\n[arm.plain]\nmethod.name = \"plain\"\n", ablation("more", "[0]"));
     let test = test.spec("more.toml", &more);
     test.run(["exp", "run", "more.toml"]).success();
-    std::fs::remove_dir_all(test.path(".stpp/records-v1/label")).unwrap();
+    std::fs::remove_dir_all(test.path(".stpp/records-v2/label")).unwrap();
     test.run(["exp", "run", "study.toml"]).success();
     assert_eq!(test.text("reports/tiny/report.md"), report);
 }

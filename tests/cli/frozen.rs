@@ -68,5 +68,5 @@ fn weights_of_another_family_and_crops_too_small_are_refused_before_anything_tra
         .stderr_has("segformer.safetensors for this backbone")
         .stderr_has("`patch_embed.proj.weight`, and it is not there");
     test.run(["exp", "run", "small.toml"]).code(2).stderr_has("needs 29, make `train.crop` larger");
-    assert!(!test.path(".stpp/records-v1/teacher").exists());
+    assert!(!test.path(".stpp/records-v2/teacher").exists());
 }

@@ -43,7 +43,7 @@ fn is_resumed_after(signals: &[(&str, &'static str)]) {
     assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
     let stored = |store: &str| {
         let mut found = files(&test.path(store));
-        found.retain(|name, _| name.starts_with("records-v1/"));
+        found.retain(|name, _| name.starts_with("records-v2/"));
         found
     };
     crate::folders::assert_same_files(&stored(".stpp"), &stored("whole"));

@@ -8,6 +8,7 @@ mod bad_specs;
 mod bad_stores;
 mod determinism;
 mod folders;
+mod formats;
 mod frozen;
 mod images;
 mod interruption;

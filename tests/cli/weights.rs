@@ -28,7 +28,7 @@ fn pretrained(file: &str) -> String {
 }
 
 fn nothing_trained(test: &Test) {
-    assert!(!test.path(".stpp/records-v1").exists(), "nothing is trained, or even prepared");
+    assert!(!test.path(".stpp/records-v2").exists(), "nothing is trained, or even prepared");
 }
 
 #[test]

@@ -2,17 +2,18 @@
 
 use crate::cli::args::LsArgs;
 use crate::cli::failure::Failure;
-use crate::cli::output;
+use crate::cli::{output, target};
 use crate::store::{Store, StoreError, StoredStudy};
 
 /// Runs the command.
 pub fn ls(args: &LsArgs) -> Result<(), Failure> {
-    let store = Store::open(&args.store.store)?;
     let mut rows = Vec::new();
-    for name in store.study_names()? {
-        for study in store.studies(&name)? {
-            let done = finished(&store, &study)?;
-            rows.push((study, done));
+    if let Some(store) = target::store_to_look(&args.store)? {
+        for name in store.study_names()? {
+            for study in store.studies(&name)? {
+                let done = finished(&store, &study)?;
+                rows.push((study, done));
+            }
         }
     }
     if args.json {

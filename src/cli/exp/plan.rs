@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError};
 pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let ablation = target::ablation(&args.spec)?;
     let chosen = target::device(&args.device, &ablation)?;
-    let store = Store::open(&args.store.store)?;
+    let store = target::store_to_plan(&args.store)?;
     let study = PlannedStudy::new(ablation, &numerics::class(&chosen.device), &store.cache())?;
     let missing = study.missing(&store)?;
     let counts = Counts::of(&study, &missing);

@@ -1,56 +1,141 @@
 //! `stpp exp run`: train what is missing, then write tables and report.
 
+use std::time::Duration;
+
 use crate::cli::args::RunArgs;
 use crate::cli::failure::{Failure, FailureKind};
 use crate::cli::{output, report, target};
+use crate::report::query::facts;
+use crate::run::mend::mend;
 use crate::run::signal::Stop;
-use crate::run::{Event, Executor, PlannedStudy, numerics};
+use crate::run::study::PlanError;
+use crate::run::{Event, Executor, PlannedStudy, Settings, Sink, Summary, numerics};
 use crate::screen;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+/// Files that one call makes anew beside those that stages find: with more, something is wrong with the disk.
+const MENDINGS: usize = 8;
 
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
+    let settings = settings(args)?;
     let ablation = target::ablation(&args.spec)?;
     let chosen = target::device(&args.device, &ablation)?;
     let store = Store::open(&args.store.store)?;
     let class = numerics::class(&chosen.device);
     let study = PlannedStudy::new(ablation, &class, &store.cache())?;
-    let replace = args.replace || study.stored.ablation.is_single_experiment();
-    study.register(&store, replace)?;
-    let stop = Stop::on_signal()
-        .map_err(|error| Failure::new(FailureKind::Input, format!("failed to listen for Ctrl-C: {error}")))?;
     let mut sink = screen::choose(args.screen.quiet, args.screen.json);
     if let Some(reason) = &chosen.reason {
         let message = format!("training on the CPU ({reason})");
         sink.take(&Event::Noted { message });
     }
-    let outcome = Executor { store: &store, device: chosen.device, sink: &mut *sink, stop }.run(&study);
-    drop(sink);
-    let folder = target::report_folder(args.out.as_deref(), &study.stored.ablation.name);
-    let summary = match outcome {
-        Ok(summary) => summary,
-        Err(error) => {
-            // An interim report is better than none; it says that it is incomplete.
-            if let Ok(written) = report::write(&store, &study.stored, &folder) {
-                output::remark(&format!("interim report, marked incomplete: {}", written.display()));
+    let mut damage = Vec::new();
+    let replace = args.replace || study.stored.ablation.is_single_experiment();
+    while let Err(error) = study.register(&store, replace) {
+        match error {
+            PlanError::Store(error) if damage.len() < MENDINGS => {
+                damage.push(mend_and_tell(&store, error, &mut *sink)?);
             }
-            return Err(error.into());
+            error => return Err(error.into()),
+        }
+    }
+    let stop = Stop::on_signal().map_err(|error| {
+        Failure::new(FailureKind::Input, format!("failed to listen for signals: {error}"))
+    })?;
+    let folder = target::report_folder(args.out.as_deref(), &study.stored.ablation.name);
+    let device = chosen.device;
+    let mut executor = Executor { store: &store, device, sink: &mut *sink, stop, settings };
+    let mut summary = Summary::default();
+    // What a report reads is checked when it is read: what is damaged is made anew, and read again.
+    let facts = loop {
+        match executor.run(&study) {
+            Ok(more) => summary.add(more),
+            Err(error) => {
+                // An interim report is better than none; it says that it is incomplete.
+                if let Ok(written) = report::write(&store, &study.stored, &folder) {
+                    output::remark(&format!("interim report, marked incomplete: {}", written.display()));
+                }
+                return Err(error.into());
+            }
+        }
+        match facts(&store, &study.stored) {
+            Ok(facts) => break facts,
+            Err(error) if damage.len() < MENDINGS => {
+                damage.push(mend_and_tell(&store, error, executor.sink)?);
+            }
+            Err(error) => return Err(error.into()),
         }
     };
-    let written = report::write(&store, &study.stored, &folder)?;
-    let trained = match summary.ran {
-        0 => format!("all {} stages were in the store, nothing was trained", summary.stages),
-        ran => format!(
-            "ran {ran} of {} stages, {} optimiser steps, in {:.1} s",
-            summary.stages, summary.cost.steps, summary.seconds
-        ),
-    };
+    drop(sink);
+    let written = report::write_facts(&store, &facts, &folder)?;
     if !args.screen.json {
+        let tables = store.tables(&study.stored.ablation.name);
         output::result(&format!(
-            "{trained}\nreport: {}\ntables: {}",
+            "{}\nreport: {}\ntables: {}",
+            words(&summary),
             written.display(),
-            store.tables(&study.stored.ablation.name).display()
+            tables.display()
         ));
     }
-    Ok(())
+    damage.append(&mut summary.damage);
+    complete_but(&damage, &summary.faults)
+}
+
+fn settings(args: &RunArgs) -> Result<Settings, Failure> {
+    let wrong = |message: String| Failure::new(FailureKind::Input, message);
+    let resume_every = Duration::try_from_secs_f64(args.resume_every)
+        .map_err(|error| wrong(format!("failed to use --resume-every {}: {error}", args.resume_every)))?;
+    if args.jobs == 0 {
+        return Err(wrong("failed to use --jobs 0: at least one stage has to run at a time".to_owned()));
+    }
+    let record_host = args.record_host;
+    Ok(Settings { jobs: args.jobs, resume_every, record_host, ..Settings::default() })
+}
+
+/// Sets what is damaged aside and tells it; any other error is the command's.
+fn mend_and_tell(store: &Store, error: StoreError, sink: &mut dyn Sink) -> Result<String, Failure> {
+    let Some(message) = mend(store, &error)? else { return Err(error.into()) };
+    sink.take(&Event::Noted { message: message.clone() });
+    Ok(message)
+}
+
+fn words(summary: &Summary) -> String {
+    let elsewhere = match summary.elsewhere {
+        0 => String::new(),
+        count => format!(", and another process ran {count}"),
+    };
+    match summary.ran {
+        0 => format!("all {} stages were in the store, nothing was trained{elsewhere}", summary.stages),
+        ran => format!(
+            "ran {ran} of {} stages{elsewhere}, {} optimiser steps, in {:.1} s",
+            summary.stages, summary.cost.steps, summary.seconds
+        ),
+    }
+}
+
+/// A study that came to its end over damage is complete, and yet nobody should overlook it.
+fn complete_but(damage: &[String], faults: &[String]) -> Result<(), Failure> {
+    if damage.is_empty() && faults.is_empty() {
+        return Ok(());
+    }
+    let mut message = String::from("the study is complete, and yet");
+    for line in damage {
+        message.push_str(&format!("\n  {line}"));
+    }
+    for line in faults {
+        message.push_str(&format!("\n  determinism fault: {line}"));
+    }
+    let mut failure = Failure::new(FailureKind::Damage, message);
+    if !damage.is_empty() {
+        failure = failure
+            .hint(
+                "check the disk: `stpp store verify` reads every byte; what was damaged is in quarantine-v1",
+            )
+            .hint("this is said, and exit code 4 given, once: the same command ends with 0 now");
+    }
+    if !faults.is_empty() {
+        failure =
+            failure.hint("`stpp doctor` checks this machine; `stpp exp verify` computes the stage again");
+    }
+    Err(failure)
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::find;
 use crate::cli::args::ShowArgs;
-use crate::cli::failure::Failure;
-use crate::cli::output;
+use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::{output, target};
 use crate::spec::{Process, load};
 use crate::store::study::StoredMember;
 use crate::store::{Store, StoredStudy};
@@ -19,7 +19,14 @@ pub fn show(args: &ShowArgs) -> Result<(), Failure> {
         output::result(&loaded.to_toml());
         return Ok(());
     }
-    let store = Store::open(&args.store.store)?;
+    let Some(store) = target::store_to_look(&args.store)? else {
+        let message = format!(
+            "failed to find `{}`: it is no spec file, ablation or run, and there is no store at {}",
+            args.what,
+            args.store.store.display()
+        );
+        return Err(Failure::new(FailureKind::Input, message).hint("`stpp exp run` makes one"));
+    };
     let studies = store.studies(&args.what)?;
     if !studies.is_empty() {
         for study in &studies {

@@ -11,7 +11,7 @@ use crate::store::Store;
 
 /// Runs the command.
 pub fn weights(args: &WeightsArgs) -> Result<(), Failure> {
-    let store = Store::open(&args.store.store)?;
+    let store = Store::open_to_read(&args.store.store)?;
     let (_, member) = find::run(&store, &args.run)?;
     let trainings: Vec<_> = member.chain.steps.iter().filter(|step| step.kind.trains()).collect();
     let step = match &args.role {

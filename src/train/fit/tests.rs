@@ -3,12 +3,15 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::super::course::{At, Stand};
 use super::*;
+use crate::base::digest::Digest;
 use crate::data::image::{Mask, Rgb};
 use crate::data::loader::{Loading, SampleError, Samples, batches};
 use crate::data::sampler::TrainItem;
 use crate::nn::WeightsFile;
 use crate::nn::frozen::{Family, Frozen};
+use crate::nn::weights::State;
 use crate::spec::augment::{Strong, Weak};
 use crate::spec::model::{Backbone, Head, Model};
 use crate::spec::normalisation::Normalisation;
@@ -49,10 +52,10 @@ impl Progress for Losses {
 
 struct NoLooks;
 
-impl AfterStep for NoLooks {
+impl<P: ?Sized> AfterStep<P> for NoLooks {
     type Error = Infallible;
 
-    fn after_step(&mut self, _: u64, _: &Network, _: &mut dyn Progress) -> Result<(), Infallible> {
+    fn after_step(&mut self, _: u64, _: &Network, _: &mut P) -> Result<(), Infallible> {
         Ok(())
     }
 }
@@ -117,7 +120,9 @@ fn train(
     });
     let how = Fit { seed: 0, role: "teacher", train: &settings, steps: 20 };
     let mut losses = Losses::default();
-    let trace = fit(&network, batches, &how, &Device::Cpu, &mut NoLooks, &mut losses)?;
+    let mut course = Course::new(&network, &settings, 20);
+    fit(&mut course, batches, &how, &Device::Cpu, &mut NoLooks, &mut losses)?;
+    let trace = course.at().trace.digest();
     let state = network.state()?.to_bytes()?;
     let forwards = frozen.forwards() as usize;
     Ok(Trained { forwards, views: views.len(), losses: losses.0, trace, state })
@@ -145,6 +150,98 @@ fn a_head_learns_on_features_that_are_computed_once_per_view() -> Outcome {
             let (first, last) = (kept.losses[0], kept.losses[17..].iter().sum::<f64>() / 3.0);
             assert!(last < 0.8 * first, "{case}: {first} to {last}");
         }
+    }
+    Ok(())
+}
+
+/// Asks to stop after a step.
+struct StopAfter(u64, u64);
+
+impl Progress for StopAfter {
+    fn advance(&mut self, done: u64, _: u64, _: &str) {
+        self.1 = done;
+    }
+
+    fn metric(&mut self, _: &str, _: u64, _: f64) {}
+
+    fn stop_requested(&self) -> bool {
+        self.1 >= self.0
+    }
+}
+
+/// A training that stops after each of some steps, and goes on from nothing but the bytes that it then left.
+fn interrupted_after(stops: &[u64]) -> Result<(Digest, Vec<u8>), Box<dyn std::error::Error>> {
+    const STEPS: u64 = 9;
+    let model = Model {
+        backbone: Backbone::Resnet18,
+        head: Head::DeepLabV3Plus,
+        width: 0.125,
+        output_stride: 16,
+        weights: None,
+    };
+    let settings = Train {
+        length: Length::Iterations(STEPS),
+        batch: 2,
+        base_lr: 0.08,
+        head_lr: 10.0,
+        momentum: 0.9,
+        weight_decay: 1e-4,
+        power: 0.9,
+        crop: 33,
+        base_size: 40,
+        drop_last: true,
+        oversample: false,
+    };
+    let item = |id: i32| TrainItem { id: id.to_string(), repeat: 0, strong: true, labeled: true };
+    let items: Arc<[TrainItem]> = (0..5).map(item).collect();
+    let how = Fit { seed: 0, role: "teacher", train: &settings, steps: STEPS };
+    let mut left: Option<(At, Vec<u8>, Vec<u8>)> = None;
+    for stop in stops.iter().chain([&u64::MAX]) {
+        // Another seed each time: all that counts is taken over.
+        let network =
+            Network::new(&model, 2, if left.is_some() { *stop } else { 0 }, "teacher", &Device::Cpu)?;
+        let mut course = Course::new(&network, &settings, STEPS);
+        if let Some((at, parameters, velocity)) = left {
+            let network = State::from_bytes(&parameters, &Device::Cpu)?;
+            let velocity = State::from_bytes(&velocity, &Device::Cpu)?;
+            course.go_to(&Stand { at, network, velocity })?;
+        }
+        let loading = Loading {
+            seed: 0,
+            role: "teacher".to_owned(),
+            batch: settings.batch,
+            crop: settings.crop,
+            base_size: settings.base_size,
+            drop_last: settings.drop_last,
+            weak: Weak { scale: [0.5, 2.0], flip: 0.5 },
+            strong: Strong::none(),
+            normalisation: Normalisation::IMAGENET,
+            first_step: course.at().step + 1,
+            total_steps: STEPS,
+            prefetch: 0,
+            pool: None,
+        };
+        let batches = batches(Arc::clone(&items), Arc::new(Halves), loading);
+        let outcome = fit(&mut course, batches, &how, &Device::Cpu, &mut NoLooks, &mut StopAfter(*stop, 0));
+        let stand = course.stand()?;
+        let (parameters, velocity) = (stand.network.to_bytes()?, stand.velocity.to_bytes()?);
+        match outcome {
+            Err(FitError::Interrupted(_)) => assert_eq!(stand.at.step, *stop),
+            outcome => {
+                outcome?;
+                return Ok((stand.at.trace.digest(), [parameters, velocity].concat()));
+            }
+        }
+        left = Some((stand.at, parameters, velocity));
+    }
+    unreachable!("nothing stops the last part")
+}
+
+#[test]
+fn a_training_that_was_interrupted_anywhere_is_the_same_to_the_bit() -> Outcome {
+    let whole = interrupted_after(&[])?;
+    for stops in [&[1][..], &[2], &[4], &[8], &[1, 2, 3], &[3, 7, 8]] {
+        assert!(interrupted_after(stops)? == whole, "stopped after {stops:?}");
     }
     Ok(())
 }

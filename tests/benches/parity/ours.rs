@@ -16,7 +16,7 @@ use stpp::spec::augment::Augment;
 use stpp::spec::method::Tta;
 use stpp::spec::model::{Backbone, Head, Model};
 use stpp::spec::train::{Length, Train};
-use stpp::train::evaluate::{InferenceError, for_each_image};
+use stpp::train::evaluate::{Forgetful, InferenceError, for_each_image};
 use stpp::train::fit::{Fit, one_step};
 use stpp::train::predict::{Looking, Prediction};
 use stpp::train::sgd::Sgd;
@@ -66,7 +66,8 @@ fn train(net: &Net, size: usize, side: usize, optimiser: Optimiser) -> Result<Re
     let class = |_| if stream.chance(0.05) { IGNORE } else { stream.below(net.classes as u64) as u8 };
     let masks = (0..size * side * side).map(class).collect();
     let again = vec![false; size];
-    let mut batch = Batch { step: 0, epoch: 1, images: images(size, side), masks, again, size };
+    let mut batch =
+        Batch { step: 0, epoch: 1, ends_epoch: false, images: images(size, side), masks, again, size };
     let mut sgd = Sgd::new(network.parameters(), optimiser.momentum, optimiser.weight_decay);
     Ok(Box::new(move || {
         batch.step += 1;
@@ -92,7 +93,7 @@ fn label(net: &Net, count: usize, size: (usize, usize), tta: Tta) -> Result<Repe
     let image = Same(Arc::new(Rgb::new(size.0, size.1, pixels)));
     let ids: Vec<String> = (0..count).map(|index| index.to_string()).collect();
     Ok(Box::new(move || {
-        for_each_image(&ids, &image, &mut Quiet::default(), |id| {
+        for_each_image(&ids, &image, &mut Quiet::default(), &mut Forgetful, |id| {
             Prediction::of(&network, &image.0, Looking::Augmented(&tta), &Device::Cpu)
                 .map(|prediction| prediction.classes())
                 .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -51,10 +51,12 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for byte in self.0 {
-            write!(f, "{byte:02x}")?;
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0u8; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
         }
-        Ok(())
+        f.write_str(std::str::from_utf8(&text).expect("hex digits are ASCII"))
     }
 }
 
@@ -92,6 +94,28 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// The digest of bytes that come one after the other; as a writer it takes them all.
+#[derive(Default)]
+pub struct ByteHasher(blake3::Hasher);
+
+impl ByteHasher {
+    /// The digest of all bytes so far.
+    pub fn finish(&self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
+impl Write for ByteHasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A running digest whose domain keeps values of different meaning apart.
 ///
 /// Every field is framed by its length, so that `("ab", "c")` and `("a", "bc")` differ.
@@ -106,9 +130,14 @@ impl Hasher {
     /// Adds one field, framed by its length.
     #[must_use]
     pub fn field(mut self, bytes: &[u8]) -> Self {
+        self.add(bytes);
+        self
+    }
+
+    /// Adds one field in place: a hasher is two kilobytes, which is much to pass on for each of a million fields.
+    pub fn add(&mut self, bytes: &[u8]) {
         self.0.update(&(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
-        self
     }
 
     /// Adds one number.
@@ -139,6 +168,14 @@ mod tests {
         let pair = |a: &[u8], b: &[u8]| Hasher::new("test").field(a).field(b).finish();
         assert_ne!(pair(b"ab", b"c"), pair(b"a", b"bc"));
         assert_ne!(Hasher::new("one").field(b"x").finish(), Hasher::new("two").field(b"x").finish());
+    }
+
+    #[test]
+    fn bytes_one_after_the_other_have_the_digest_of_all() {
+        let mut hasher = ByteHasher::default();
+        hasher.write_all(b"st").unwrap();
+        hasher.write_all(b"pp").unwrap();
+        assert_eq!(hasher.finish(), Digest::of(b"stpp"));
     }
 
     #[test]

@@ -25,7 +25,8 @@ impl FileError {
         Self { action, path: path.to_owned(), source }
     }
 
-    fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    /// Says of an error of the system on which path it was, and what was tried.
+    pub fn on(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::new(action, path, source)
     }
 
@@ -73,7 +74,7 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
 }
 
 /// How the names of files in the making begin; [`list`] does not see them.
-const TEMPORARY: &str = ".tmp-";
+pub(super) const TEMPORARY: &str = ".tmp-";
 
 /// Writes a file so that a reader sees the old content or the new, and the new survives a power cut:
 /// a temporary file beside it, synced, renamed over it, folder synced. Missing folders are created.
@@ -141,6 +142,27 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     Ok(())
 }
 
+/// A new folder that is removed, with all in it, when this goes.
+#[derive(Debug)]
+pub struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    /// A scratch folder in another one, which is created if it is missing.
+    ///
+    /// # Errors
+    /// [`FileError`] with the path.
+    pub fn new(inside: &Path) -> Result<Self, FileError> {
+        create_folder(inside)?;
+        let folder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(inside);
+        folder.map(Self).map_err(FileError::on("create a folder in", inside))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
 /// Removes a file; one that is gone already is fine.
 ///
 /// # Errors
@@ -160,6 +182,40 @@ pub fn remove_folder(path: &Path) -> Result<(), FileError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
         _ => Ok(()),
+    }
+}
+
+/// Opens a file to be read bit by bit.
+///
+/// # Errors
+/// [`FileError`] with the path.
+pub fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(FileError::on("open", path))
+}
+
+/// Removes a folder if it is empty; whether it was.
+pub fn remove_empty(path: &Path) -> bool {
+    fs::remove_dir(path).is_ok()
+}
+
+/// Makes people and programs unable to edit a file by accident; a file system without permissions is fine too.
+pub fn make_read_only(path: &Path) {
+    if let Ok(metadata) = fs::metadata(path) {
+        let mut permissions = metadata.permissions();
+        permissions.set_readonly(true);
+        drop(fs::set_permissions(path, permissions));
+    }
+}
+
+/// Writes a file as [`write_atomically`] does, unless it has that very content: what is written again and again, and
+/// hardly ever changes, then costs no waiting for the disk.
+///
+/// # Errors
+/// [`FileError`] with the path; the old content is then untouched.
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    match fs::read(path) {
+        Ok(there) if there == bytes => Ok(()),
+        _ => write_atomically(path, bytes),
     }
 }
 
@@ -233,7 +289,7 @@ fn is_in_the_making(entry: &DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with(TEMPORARY)
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     File::open(path)?.sync_all()
 }
@@ -253,11 +309,37 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_has_its_content_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let written = || fs::metadata(&path).unwrap().modified().unwrap();
+        write_if_changed(&path, b"one").unwrap();
+        let first = written();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        write_if_changed(&path, b"one").unwrap();
+        assert_eq!(written(), first);
+        write_if_changed(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_ne!(written(), first);
+    }
+
+    #[test]
     fn a_file_in_the_making_is_not_there_yet() {
         let folder = tempfile::tempdir().unwrap();
         write_atomically(&folder.path().join("whole"), b"").unwrap();
         fs::write(folder.path().join(".tmp-half"), b"").unwrap();
         assert_eq!(list(folder.path()).unwrap(), [folder.path().join("whole")]);
+    }
+
+    #[test]
+    fn a_line_is_added_and_a_folder_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        append_line(&log, "one").unwrap();
+        append_line(&log, "two").unwrap();
+        assert_eq!(read_text(&log).unwrap(), "one\ntwo\n");
+        assert!(create_new_folder(&folder.path().join("a/b")).unwrap());
+        assert!(!create_new_folder(&folder.path().join("a/b")).unwrap());
     }
 
     #[test]

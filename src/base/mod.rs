@@ -4,6 +4,7 @@
 pub mod canon;
 pub mod clock;
 pub mod digest;
+pub mod draft;
 pub mod failpoint;
 pub mod fs;
 pub mod process;
@@ -12,3 +13,4 @@ pub mod share;
 pub mod simd;
 pub mod stream;
 pub mod suggest;
+pub mod walk;

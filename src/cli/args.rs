@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use super::store::args::StoreCommand;
+
 /// Reproducible experiments for self-training in semi-supervised semantic segmentation
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110, arg_required_else_help = true)]
@@ -24,6 +26,9 @@ pub enum Command {
     /// Look at data before anything trains
     #[command(subcommand)]
     Data(DataCommand),
+    /// Check, clean up and move what is remembered
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Check this machine: device, store, versions, and a golden training trace
     Doctor(DoctorArgs),
 }
@@ -35,10 +40,14 @@ pub enum ExpCommand {
     Run(RunArgs),
     /// Say what would be computed, what is shared and what is done already
     Plan(PlanArgs),
+    /// Say why each stage that is not in the store is to run, and whose work the others are
+    Explain(ExplainArgs),
     /// List the ablations in the store
     Ls(LsArgs),
     /// Show a resolved spec, or an ablation or run in the store
     Show(ShowArgs),
+    /// Compute stages again, apart from the store, and compare every bit with it
+    Verify(VerifyArgs),
     /// Write a trained model as safetensors, with the names of the official PyTorch code
     Weights(WeightsArgs),
 }
@@ -142,6 +151,23 @@ pub struct PlanArgs {
     pub json: bool,
 }
 
+/// `stpp exp explain`
+#[derive(Debug, ClapArgs)]
+pub struct ExplainArgs {
+    /// What to explain.
+    #[command(flatten)]
+    pub spec: SpecArgs,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where it would compute.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Write every stage as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `stpp exp ls`
 #[derive(Debug, ClapArgs)]
 pub struct LsArgs {
@@ -166,6 +192,33 @@ pub struct ShowArgs {
     pub store: StoreArgs,
 }
 
+/// `stpp exp verify`
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// A spec file, the name of an ablation in the store, or the first digits of a run id
+    pub what: String,
+    /// Lay a value over the spec; can be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Only these stages: a kind, a role, or the first digits of a key; can be repeated
+    #[arg(long = "stage", value_name = "STAGE")]
+    pub stages: Vec<String>,
+    /// Only the first steps of every training
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// On another numerics class, how far a loss may be off, as a share of itself
+    #[arg(long, value_name = "SHARE", default_value_t = 1e-3)]
+    pub tolerance: f64,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Where to compute.
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
 /// `stpp exp weights`
 #[derive(Debug, ClapArgs)]
 pub struct WeightsArgs {

@@ -10,6 +10,7 @@ use crate::run::study::PlanError;
 use crate::run::{RunError, signal};
 use crate::spec::SpecProblems;
 use crate::store::StoreError;
+use crate::store::archive::ArchiveError;
 
 /// The kinds of failure, each with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +140,13 @@ impl From<PlanError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        let kind = if error.is_damage() { FailureKind::Damage } else { FailureKind::Input };
+        Self::of(kind, &error)
+    }
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
         let kind = if error.is_damage() { FailureKind::Damage } else { FailureKind::Input };
         Self::of(kind, &error)
     }

@@ -8,6 +8,7 @@ pub mod exp;
 pub mod failure;
 pub mod output;
 pub mod report;
+pub mod store;
 mod target;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,12 +43,15 @@ fn run(args: &Args) -> Result<(), Failure> {
         Command::Exp(command) => match command {
             ExpCommand::Run(run) => exp::run::run(run),
             ExpCommand::Plan(plan) => exp::plan::plan(plan),
+            ExpCommand::Explain(explain) => exp::explain::explain(explain),
             ExpCommand::Ls(ls) => exp::ls::ls(ls),
             ExpCommand::Show(show) => exp::show::show(show),
+            ExpCommand::Verify(verify) => exp::verify::verify(verify),
             ExpCommand::Weights(weights) => exp::weights::weights(weights),
         },
         Command::Report(args) => report::report(args),
         Command::Data(DataCommand::Check(check)) => data::check(check),
+        Command::Store(command) => store::run(command),
         Command::Doctor(args) => doctor::doctor(args),
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn write_facts(store: &Store, facts: &Facts, folder: &Path) -> Result
     frame::write(&store.tables(&facts.study.name), &tables)
         .map_err(|error| Failure::of(FailureKind::Stage, &error))?;
     let path = folder.join(REPORT);
-    fs::write_atomically(&path, text.as_bytes())?;
+    fs::write_if_changed(&path, text.as_bytes())?;
     Ok(path)
 }
 

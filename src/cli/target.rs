@@ -12,10 +12,15 @@ use crate::store::{Store, StoreError};
 
 /// Reads a spec; a single experiment becomes a study of one arm, named after its file.
 pub(super) fn ablation(args: &SpecArgs) -> Result<Ablation, Failure> {
-    Ok(match load(&args.spec, &args.sets, &Process)?.spec {
+    Ok(study_of(args, load(&args.spec, &args.sets, &Process)?.spec))
+}
+
+/// A spec that was read, as a study.
+pub(super) fn study_of(args: &SpecArgs, spec: Spec) -> Ablation {
+    match spec {
         Spec::Ablation(ablation) => *ablation,
         Spec::Experiment(experiment) => Ablation::of_experiment(&name_of(&args.spec), *experiment),
-    })
+    }
 }
 
 /// `experiments/synthetic/st.toml` is the experiment `synthetic-st`: file name and folder, as a name may be written.

@@ -4,6 +4,8 @@
 //! elsewhere come as .safetensors or as .pth files in PyTorch's zip format (since 1.6), plain or under `"model"` or
 //! `"state_dict"`, with or without the prefix `module.` of `DataParallel`.
 
+pub mod difference;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;

@@ -6,8 +6,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::base::canon;
 use crate::base::digest::Digest;
-use crate::spec::experiment::Experiment;
-use crate::spec::identity;
 
 /// A list of image ids that is hashed as the set it is and cheap to share.
 ///
@@ -86,24 +84,18 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// The experiment's id: what was meant and what was found.
-    pub fn experiment_id(&self, experiment: &Experiment) -> Digest {
+    /// The experiment's id: what was meant (its spec id) and what was found.
+    pub fn experiment_id(&self, spec_id: Digest) -> Digest {
         canon::digest(
             "stpp experiment v1",
-            &(
-                identity::spec_id(experiment),
-                self.manifest,
-                self.labeled.digest(),
-                self.unlabeled.digest(),
-                self.weights,
-            ),
+            &(spec_id, self.manifest, self.labeled.digest(), self.unlabeled.digest(), self.weights),
         )
     }
+}
 
-    /// The run's id: an experiment on one numerics class.
-    pub fn run_id(&self, experiment: &Experiment, numerics: &str) -> Digest {
-        canon::digest("stpp run v1", &(self.experiment_id(experiment), numerics))
-    }
+/// The run's id: an experiment on one numerics class.
+pub fn run_id(experiment_id: Digest, numerics: &str) -> Digest {
+    canon::digest("stpp run v1", &(experiment_id, numerics))
 }
 
 impl<'de> Deserialize<'de> for Ids {

@@ -37,6 +37,19 @@ impl fmt::Display for Want {
     }
 }
 
+impl Want {
+    /// The wish that has a name in a record; none for an output that every stage of its kind leaves.
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name.split_once('@') {
+            Some(("model", step)) => step.parse().ok().map(Self::Model),
+            Some(("validation", step)) => step.parse().ok().map(Self::Validation),
+            None if name == "confidence" => Some(Self::Confidence),
+            None if name == "entropy" => Some(Self::Entropy),
+            _ => None,
+        }
+    }
+}
+
 /// A stage of the graph.
 #[derive(Debug, Clone)]
 pub struct Node {

@@ -6,6 +6,7 @@
 
 pub mod bound;
 pub mod cost;
+pub mod explain;
 pub mod graph;
 pub mod key;
 pub mod kind;

@@ -44,7 +44,7 @@ pub fn tables(study: &Study, metrics: &[MetricRow]) -> Result<Vec<Table>, TableE
     Ok(vec![
         Table::new(&schema::RUNS, runs(study, &scores))?,
         Table::new(&schema::RUN_STAGES, study.runs.iter().flat_map(run_stages).collect())?,
-        Table::new(&schema::METRICS, metrics.iter().map(metric).collect())?,
+        Table::new(&schema::METRICS, metric_rows(metrics))?,
         Table::new(&schema::IMAGES, of_stages(selections(study), images))?,
         Table::new(&schema::CONFUSION, of_stages(evaluations(study), confusion))?,
         Table::new(&schema::CLASSES, classes(study, &scores))?,
@@ -102,8 +102,19 @@ fn run_stages(run: &RunFacts) -> impl Iterator<Item = Vec<Value>> {
     })
 }
 
-fn metric(row: &MetricRow) -> Vec<Value> {
-    vec![Value::text(row.stage), Value::text(&row.key), Value::count(row.step), Value::Real(row.value)]
+/// Rows come stage by stage and metric by metric, so that a row mostly shares its texts with the one before it.
+fn metric_rows(metrics: &[MetricRow]) -> Vec<Vec<Value>> {
+    let mut rows = Vec::with_capacity(metrics.len());
+    let mut texts: Option<(&MetricRow, Value, Value)> = None;
+    for row in metrics {
+        let (stage, key) = match texts {
+            Some((last, stage, key)) if (last.stage, &last.key) == (row.stage, &row.key) => (stage, key),
+            _ => (Value::text(row.stage), Value::text(&row.key)),
+        };
+        rows.push(vec![stage.clone(), key.clone(), Value::count(row.step), Value::Real(row.value)]);
+        texts = Some((row, stage, key));
+    }
+    rows
 }
 
 type Facts<'a, T> = BTreeMap<(Digest, Option<Subset>), Vec<&'a T>>;

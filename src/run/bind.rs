@@ -15,6 +15,7 @@ use crate::nn::network::fit_of;
 use crate::nn::weights::{WeightsError, WeightsFile};
 use crate::plan::Bound;
 use crate::plan::bound::Ids;
+use crate::spec::data::{Data, Split};
 use crate::spec::experiment::Experiment;
 use crate::spec::model::{Backbone, Model};
 
@@ -37,7 +38,9 @@ pub fn binding(experiment: &Experiment) -> Digest {
 /// Opens the data of experiments; the same data and split is opened once.
 pub struct Binder<'a> {
     cache: &'a Path,
-    opened: BTreeMap<Digest, Opened>,
+    /// What was opened, by the data and split it was asked for. A study has few of them, and most members ask for what
+    /// the one before asked for.
+    opened: Vec<(Data, Split, Opened)>,
     weights: BTreeMap<PathBuf, Digest>,
     /// Weights and the backbones that they were found to fit.
     fitting: BTreeSet<Digest>,
@@ -68,7 +71,7 @@ pub enum BindError {
 impl<'a> Binder<'a> {
     /// A binder that caches manifests in a folder.
     pub fn new(cache: &'a Path) -> Self {
-        Self { cache, opened: BTreeMap::new(), weights: BTreeMap::new(), fitting: BTreeSet::new() }
+        Self { cache, opened: Vec::new(), weights: BTreeMap::new(), fitting: BTreeSet::new() }
     }
 
     /// Opens an experiment's data, split and weights.
@@ -76,11 +79,7 @@ impl<'a> Binder<'a> {
     /// # Errors
     /// Every problem of the data at once.
     pub fn bind(&mut self, experiment: &Experiment) -> Result<Opened, BindError> {
-        let which = binding(experiment);
-        if !self.opened.contains_key(&which) {
-            self.opened.insert(which, open(experiment, self.cache)?);
-        }
-        let mut opened = self.opened[&which].clone();
+        let mut opened = self.opened(experiment)?;
         if let Some(path) = &experiment.model.weights {
             if !self.weights.contains_key(path) {
                 let bytes = fs::read(path).map_err(BindError::Weights)?;
@@ -90,6 +89,18 @@ impl<'a> Binder<'a> {
             self.fits(&experiment.model, path, digest)?;
             opened.bound.weights = Some(digest);
         }
+        Ok(opened)
+    }
+
+    fn opened(&mut self, experiment: &Experiment) -> Result<Opened, BindError> {
+        let is_same = |(data, split, _): &&(Data, Split, Opened)| {
+            (data, split) == (&experiment.data, &experiment.split)
+        };
+        if let Some((_, _, opened)) = self.opened.iter().rev().find(is_same) {
+            return Ok(opened.clone());
+        }
+        let opened = open(experiment, self.cache)?;
+        self.opened.push((experiment.data.clone(), experiment.split.clone(), opened.clone()));
         Ok(opened)
     }
 

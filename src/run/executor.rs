@@ -284,9 +284,10 @@ impl<'a> Crew<'a, '_> {
         loop {
             let error = match self.store.done(node) {
                 Ok(None) => match self.store.lost(node) {
-                    Ok(None) => return Ok(None),
-                    Ok(Some(lost)) => {
-                        self.mend(&lost)?;
+                    Ok(lost) => {
+                        for lost in &lost {
+                            self.mend(lost)?;
+                        }
                         return Ok(None);
                     }
                     Err(error) => error,
@@ -498,15 +499,19 @@ impl<'a> Crew<'a, '_> {
         let mut shared = self.shared();
         let times = shared.damaged.entry(path.to_owned()).or_default();
         *times += 1;
-        if *times > PATIENCE {
-            return Err(RunError::DamagedAgain { path: path.to_owned() });
+        match error {
+            // Told already: it is gone until it is made anew.
+            StoreError::Lost { .. } if *times > 1 => {
+                forget(&mut shared.queue, error);
+                return Ok(true);
+            }
+            StoreError::Lost { .. } => {}
+            _ if *times > PATIENCE => return Err(RunError::DamagedAgain { path: path.to_owned() }),
+            _ => {}
         }
         let Some(message) = mend(self.store, error)? else { return Ok(false) };
         shared.summary.damage.push(message.clone());
-        if let Some(digest) = error.damaged_object() {
-            let names = |record: &Record| record.outputs.values().any(|output| output.digest == digest);
-            shared.queue.forget(names);
-        }
+        forget(&mut shared.queue, error);
         drop(shared);
         send(self.sink, &Event::Noted { message });
         Ok(true)
@@ -516,6 +521,13 @@ impl<'a> Crew<'a, '_> {
         let nodes = self.study.graph.nodes();
         let index = nodes.iter().position(|other| other.key == node.key).expect("it is of this graph");
         StageName::of(node, index + 1, nodes.len(), &serves(self.study, node.key))
+    }
+}
+
+/// Forgets that the stages were done that left a damaged artifact.
+fn forget(queue: &mut Queue<'_>, error: &StoreError) {
+    if let Some(digest) = error.damaged_object() {
+        queue.forget(|record| record.outputs.values().any(|output| output.digest == digest));
     }
 }
 

@@ -18,8 +18,10 @@ pub mod golden;
 pub mod mend;
 pub mod numerics;
 mod queue;
+pub mod recount;
 pub mod signal;
 pub mod study;
+pub mod verify;
 
 pub use event::{Event, Sink};
 pub use executor::{Executor, RunError, Settings, Summary};

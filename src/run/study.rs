@@ -8,6 +8,7 @@ use super::bind::{BindError, Binder};
 use crate::base::digest::Digest;
 use crate::data::dataset::Dataset;
 use crate::data::size::ImageSize;
+use crate::plan::bound::run_id;
 use crate::plan::recipe::{self, RecipeError};
 use crate::plan::{Graph, StageKey};
 use crate::spec::ablation::{Ablation, Member};
@@ -113,11 +114,11 @@ impl PlannedStudy {
             if let (Some(digest), Some(path)) = (bound.weights, &experiment.model.weights) {
                 weights.insert(digest, path.clone());
             }
+            let name = format!("{}/{}/{}", member.arm, member.seed, member.split);
             for step in &chain.steps {
                 let names = serves.entry(step.key).or_default();
-                let name = format!("{}/{}/{}", member.arm, member.seed, member.split);
                 if names.last() != Some(&name) {
-                    names.push(name);
+                    names.push(name.clone());
                 }
             }
             let headline = headline(experiment.evaluate.on, bound.val.is_empty(), bound.test.is_empty())?;
@@ -138,13 +139,15 @@ impl PlannedStudy {
                     unlabeled_digest: bound.unlabeled.digest(),
                 },
             );
+            let spec_id = identity::spec_id(experiment);
+            let experiment_id = bound.experiment_id(spec_id);
             members.push(StoredMember {
                 arm: member.arm.clone(),
                 seed: member.seed,
                 split: member.split.clone(),
-                spec_id: identity::spec_id(experiment),
-                experiment_id: bound.experiment_id(experiment),
-                run_id: bound.run_id(experiment, numerics),
+                spec_id,
+                experiment_id,
+                run_id: run_id(experiment_id, numerics),
                 chain,
             });
         }

@@ -107,6 +107,23 @@ impl Loaded {
         self.head.iter().chain(&self.body).find(|line| line.key == key).map(|line| &line.origin)
     }
 
+    /// The resolved key of an arm's experiment; where there are no arms, of the only one. The seed and the split of an
+    /// ablation's experiments are what its own `seeds` and `splits` say.
+    pub fn line(&self, arm: &str, key: &str) -> Option<&Line> {
+        let head = match key {
+            "seed" => "seeds",
+            "split.seed" | "split.lists" => "splits",
+            key => key,
+        };
+        let own = self.head.iter().find(|line| line.key == head);
+        own.or_else(|| self.lines(arm).find(|line| line.key == key))
+    }
+
+    /// Every resolved key of an arm's experiment; where there are no arms, of the only one.
+    pub fn lines(&self, arm: &str) -> impl Iterator<Item = &Line> {
+        self.arms.iter().find(|lines| lines.name == arm).map_or(&self.body, |arm| &arm.lines).iter()
+    }
+
     /// The resolved spec as TOML, each line with where its value came from; it reads back as the same spec.
     pub fn to_toml(&self) -> String {
         print::resolved(self)

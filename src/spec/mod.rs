@@ -58,3 +58,4 @@ pub use diagnostic::{Problem, SpecProblems};
 pub use environment::{Elsewhere, Environment, Process};
 pub use identity::{ablation_id, spec_id};
 pub use load::{Loaded, Spec, load};
+pub use reader::Line;

@@ -20,6 +20,11 @@ pub struct LabelIndex {
 }
 
 impl LabelIndex {
+    /// What its file is named by.
+    pub fn name(&self) -> Digest {
+        canon::digest("stpp label index v1", self)
+    }
+
     /// The packs that it names.
     pub fn packs(&self) -> impl Iterator<Item = Digest> {
         std::iter::once(self.masks).chain(self.confidence).chain(self.entropy)
@@ -63,8 +68,7 @@ impl Store {
     /// # Errors
     /// Whatever writing reports.
     pub fn note_labels(&self, labeller: Digest, index: &LabelIndex) -> Result<(), StoreError> {
-        let name = canon::digest("stpp label index v1", index);
-        let path = layout::labels(self.root(), labeller).join(format!("{name}.json"));
+        let path = layout::label_index(self.root(), labeller, index.name());
         Ok(fs::write_atomically(&path, &sealed::seal(index))?)
     }
 }

@@ -94,6 +94,11 @@ pub fn labels(root: &Path, labeller: Digest) -> PathBuf {
     all_labels(root).join(labeller.to_string())
 }
 
+/// An index of labels, by its labeller and its own digest.
+pub fn label_index(root: &Path, labeller: Digest, index: Digest) -> PathBuf {
+    labels(root, labeller).join(format!("{index}.json"))
+}
+
 /// The working folders of stages that are not done.
 pub fn all_running(root: &Path) -> PathBuf {
     root.join("running-v1")
@@ -185,5 +190,124 @@ pub mod v1 {
     /// The folder that names the packs with pseudo labels of one labeller.
     pub fn labels(root: &Path, labeller: Digest) -> PathBuf {
         all_labels(root).join(labeller.to_string())
+    }
+}
+
+/// What lies at a path of a store: the functions above, read backwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// The marker.
+    Marker,
+    /// An artifact.
+    Object(Digest),
+    /// A record.
+    Record(StageKey),
+    /// A study, by its name.
+    Study(&'a str),
+    /// An index of labels.
+    Labels,
+    /// What stands beside a record: costs or an environment.
+    Beside(StageKey),
+    /// A file in the working folder of a stage.
+    Running(StageKey),
+    /// A lease.
+    Lease,
+    /// A damaged file that was moved away, or the log of them.
+    Quarantined,
+    /// A file that may be deleted at any time.
+    Cache,
+    /// A table, by the name of its study.
+    Table(&'a str),
+    /// Nothing of ours.
+    Foreign,
+}
+
+impl<'a> Place<'a> {
+    /// What a path is, relative to the store and with `/` between its parts.
+    pub fn of(path: &'a str) -> Self {
+        Self::known(path).unwrap_or(Self::Foreign)
+    }
+
+    fn known(path: &'a str) -> Option<Self> {
+        let parts: Vec<&str> = path.split('/').collect();
+        let json = |name: &'a str| name.strip_suffix(".json");
+        let key = |text: &str| text.parse().ok().map(StageKey);
+        let stage = |kind: &str, name: &'a str| {
+            Kind::ALL.iter().find(|known| known.word() == kind)?;
+            key(json(name)?)
+        };
+        Some(match parts[..] {
+            ["stpp-store"] => Self::Marker,
+            ["objects-v1", head, tail] if head.len() == 2 => {
+                Self::Object(format!("{head}{tail}").parse().ok()?)
+            }
+            ["records-v2" | "records-v1", kind, name] => Self::Record(stage(kind, name)?),
+            ["studies-v2" | "studies-v1", study, name] => {
+                json(name)?;
+                Self::Study(study)
+            }
+            ["labels-v2" | "labels-v1", labeller, name] => {
+                labeller.parse::<Digest>().ok()?;
+                json(name)?;
+                Self::Labels
+            }
+            ["costs-v1" | "environments-v1", kind, name] => Self::Beside(stage(kind, name)?),
+            ["running-v1", folder, _, ..] => Self::Running(key(folder.split_once('-')?.1)?),
+            ["leases-v1", ..] => Self::Lease,
+            ["quarantine-v1", ..] => Self::Quarantined,
+            ["cache-v1", ..] => Self::Cache,
+            ["tables", study, _] => Self::Table(study),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_is_known_again() {
+        let root = Path::new("");
+        let (digest, key) = (Digest::of(b"x"), StageKey(Digest::of(b"y")));
+        let is = |path: PathBuf, place: Place<'_>| {
+            let path = path.to_str().unwrap();
+            assert_eq!(Place::of(path), place, "{path}");
+            let bucket = path.split('/').next().unwrap();
+            assert!(["stpp-store", "cache-v1"].contains(&bucket) || BUCKETS.contains(&bucket), "{bucket}");
+        };
+        is(marker(root), Place::Marker);
+        is(object(root, digest), Place::Object(digest));
+        for kind in Kind::ALL {
+            is(record(root, kind, key), Place::Record(key));
+            is(v1::record(root, kind, key), Place::Record(key));
+            is(costs(root, kind, key), Place::Beside(key));
+            is(environment(root, kind, key), Place::Beside(key));
+            is(running(root, kind, key).join("journal"), Place::Running(key));
+        }
+        is(study(root, "tiny", "cpu"), Place::Study("tiny"));
+        is(v1::study(root, "tiny", "cpu"), Place::Study("tiny"));
+        is(labels(root, digest).join("a.json"), Place::Labels);
+        is(v1::labels(root, digest).join("a.json"), Place::Labels);
+        is(leases(root).join("gc.0"), Place::Lease);
+        is(quarantine_log(root), Place::Quarantined);
+        is(cache(root).join("digests-v1/a.json"), Place::Cache);
+        is(tables(root, "tiny").join("runs.parquet"), Place::Table("tiny"));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_foreign() {
+        for path in [
+            "thesis.tex",
+            "objects-v1/ab/cd",
+            "objects-v9/ab/cd",
+            "records-v2/teacher/notes.txt",
+            "records-v2/teaching/../../x.json",
+            "studies-v2/tiny",
+            "tables/tiny",
+            "",
+        ] {
+            assert_eq!(Place::of(path), Place::Foreign, "{path}");
+        }
     }
 }

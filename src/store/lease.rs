@@ -43,6 +43,9 @@ impl Default for Pace {
     }
 }
 
+/// The leases of one process are told apart by a number, those of processes by boot, id and start.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// What a lease says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -78,7 +81,6 @@ pub struct Leases {
     store: Store,
     pace: Pace,
     me: Process,
-    next: AtomicU64,
     seen: Mutex<BTreeMap<PathBuf, Seen>>,
     heart: Arc<Heart>,
     thread: Option<JoinHandle<()>>,
@@ -119,7 +121,6 @@ impl Store {
             store: self.clone(),
             pace,
             me: process::this(),
-            next: AtomicU64::new(0),
             seen: Mutex::default(),
             heart,
             thread: Some(std::thread::spawn(move || beating.beat(pace.beat))),
@@ -140,8 +141,7 @@ impl Leases {
             {
                 return Ok(Taken::Theirs(live));
             }
-            // The same process's leases are told apart by a number, those of processes by boot, id and start.
-            let lease = self.next.fetch_add(1, Ordering::Relaxed);
+            let lease = NEXT.fetch_add(1, Ordering::Relaxed);
             let holder = Holder { process: self.me.clone(), lease, beat: 0 };
             let path = layout::lease(self.store.root(), name, old.map_or(0, |generation| generation + 1));
             let text = serde_json::to_vec(&holder).expect("a holder is plain data");

@@ -21,8 +21,12 @@
 //!
 //! [`layout`] draws the paths, [`object`] keeps bytes, [`pack`] keeps many small things in one artifact,
 //! [`record`] says what a stage left, [`study`] what a report is about, [`quarantine`] takes what is damaged.
+//! [`verify`] looks at everything, [`gc`] plans over an [`inventory`] what may go, and [`archive`] moves a study as one file.
 
+pub mod archive;
 pub mod frames;
+pub mod gc;
+pub mod inventory;
 pub mod journal;
 pub mod labels;
 pub mod layout;
@@ -34,6 +38,7 @@ pub mod record;
 pub mod running;
 pub mod sealed;
 pub mod study;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,6 @@
 //! Artifacts, named by the digest of their bytes.
 
-use std::fs as std_fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Store, StoreError, layout};
 use crate::base::digest::Digest;
@@ -25,7 +24,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         fs::write_atomically(&path, bytes)?;
-        make_read_only(&path);
+        fs::make_read_only(&path);
         Ok(digest)
     }
 
@@ -54,15 +53,6 @@ impl Store {
     }
 }
 
-/// Keeps people from editing an artifact by accident; a file system without permissions is fine too.
-fn make_read_only(path: &Path) {
-    if let Ok(metadata) = std_fs::metadata(path) {
-        let mut permissions = metadata.permissions();
-        permissions.set_readonly(true);
-        drop(std_fs::set_permissions(path, permissions));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,15 +66,15 @@ mod tests {
         assert_eq!(store.get(digest).unwrap(), b"weights");
 
         let path = store.object_path(digest).unwrap();
-        std_fs::remove_file(&path).unwrap();
-        std_fs::write(&path, b"weightz").unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, b"weightz").unwrap();
         assert!(store.get(digest).unwrap_err().is_damage());
 
         store.put(b"weights").unwrap();
         assert_eq!(store.get(digest).unwrap(), b"weights", "damage is no reason to keep the bytes away");
         assert_eq!(store.quarantined().unwrap().len(), 1);
 
-        std_fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
         let error = store.get(digest).unwrap_err();
         assert!(matches!(error, StoreError::Lost { .. }) && error.is_damage());
         assert_eq!(error.damaged_object(), Some(digest));

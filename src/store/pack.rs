@@ -81,6 +81,17 @@ impl Pack {
         Ok(Self { bytes, index, position })
     }
 
+    /// Whether bytes claim to be a pack.
+    pub fn is_claimed_by(bytes: &[u8]) -> bool {
+        bytes.ends_with(MAGIC)
+    }
+
+    /// The first blob whose bytes are not those that were added, by its id.
+    pub fn first_damaged(&self) -> Option<&str> {
+        let damaged = (0..self.len()).find(|&at| Digest::of(self.blob(at)) != self.index[at].digest)?;
+        Some(&self.index[damaged].id)
+    }
+
     /// The blob with an id.
     pub fn get(&self, id: &str) -> Option<&[u8]> {
         self.position.get(id).map(|&at| self.blob(at))
@@ -124,6 +135,20 @@ mod tests {
             for (id, blob) in &blobs {
                 prop_assert_eq!(pack.get(id), Some(&blob[..]));
             }
+        }
+
+        #[test]
+        fn a_flipped_bit_in_a_blob_is_found(at in 0usize..60, bit in 0u8..8) {
+            let mut writer = PackWriter::default();
+            writer.add("a", &[1; 50]);
+            writer.add("b", &[2; 10]);
+            let mut bytes = writer.finish();
+            prop_assert!(Pack::is_claimed_by(&bytes));
+            let sound = Pack::read(bytes.clone()).unwrap();
+            prop_assert_eq!(sound.first_damaged(), None);
+            bytes[at] ^= 1 << bit;
+            let damaged = Pack::read(bytes).unwrap();
+            prop_assert_eq!(damaged.first_damaged(), Some(if at < 50 { "a" } else { "b" }));
         }
 
         #[test]

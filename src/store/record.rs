@@ -151,6 +151,22 @@ impl Store {
         Ok(found)
     }
 
+    /// Every record that can be read, sorted by kind, then by key.
+    ///
+    /// # Errors
+    /// A folder that can't be listed.
+    pub fn records(&self) -> Result<Vec<Record>, StoreError> {
+        let mut records = Vec::new();
+        for kind in Kind::ALL {
+            for path in fs::list(&layout::records(self.root(), kind))? {
+                let key = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).map(StageKey);
+                let Some(key) = key else { continue };
+                records.extend(self.record(kind, key).ok().flatten());
+            }
+        }
+        Ok(records)
+    }
+
     /// The record of a node that is done, has all that is wanted, and whose artifacts are there.
     ///
     /// # Errors
@@ -163,15 +179,17 @@ impl Store {
         }))
     }
 
-    /// The artifact that a node's record names and that is gone, if there is one.
+    /// The artifacts that a node's record names and that are gone.
     ///
     /// # Errors
     /// A record that can't be read.
-    pub fn lost(&self, node: &Node) -> Result<Option<StoreError>, StoreError> {
-        let Some(record) = self.record(node.kind, node.key)? else { return Ok(None) };
-        let is_gone = |artifact: &&Artifact| self.object_path(artifact.digest).is_none();
-        let lost = record.outputs.values().find(is_gone).map(|artifact| artifact.digest);
-        Ok(lost.map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest }))
+    pub fn lost(&self, node: &Node) -> Result<Vec<StoreError>, StoreError> {
+        let Some(record) = self.record(node.kind, node.key)? else { return Ok(Vec::new()) };
+        let digests = record.outputs.values().map(|artifact| artifact.digest);
+        let gone = digests.filter(|digest| self.object_path(*digest).is_none());
+        Ok(gone
+            .map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest })
+            .collect())
     }
 
     /// Makes a stage done: the last thing that is written.

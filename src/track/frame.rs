@@ -38,7 +38,7 @@ pub fn write(folder: &Path, tables: &[Table]) -> Result<Vec<PathBuf>, FrameError
     let mut written = Vec::with_capacity(tables.len());
     for table in tables {
         let path = folder.join(table.schema().name).with_extension("parquet");
-        fs::write_atomically(&path, &parquet(table)?)?;
+        fs::write_if_changed(&path, &parquet(table)?)?;
         written.push(path);
     }
     Ok(written)

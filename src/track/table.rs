@@ -129,14 +129,14 @@ impl Value {
         }
     }
 
-    fn hash(&self, hasher: Hasher) -> Hasher {
-        let hasher = hasher.number(u64::from(self.rank()));
+    fn hash(&self, hasher: &mut Hasher) {
+        hasher.add(&u64::from(self.rank()).to_le_bytes());
         match self {
-            Self::Null => hasher,
-            Self::Text(text) => hasher.field(text.as_bytes()),
-            Self::Flag(flag) => hasher.number(u64::from(*flag)),
-            Self::Integer(value) => hasher.field(&value.to_le_bytes()),
-            Self::Real(value) => hasher.field(&value.to_bits().to_le_bytes()),
+            Self::Null => {}
+            Self::Text(text) => hasher.add(text.as_bytes()),
+            Self::Flag(flag) => hasher.add(&u64::from(*flag).to_le_bytes()),
+            Self::Integer(value) => hasher.add(&value.to_le_bytes()),
+            Self::Real(value) => hasher.add(&value.to_bits().to_le_bytes()),
         }
     }
 }
@@ -237,7 +237,7 @@ impl Table {
         }
         hasher = hasher.number(self.rows.len() as u64);
         for value in self.rows.iter().flatten() {
-            hasher = value.hash(hasher);
+            value.hash(&mut hasher);
         }
         hasher.finish()
     }

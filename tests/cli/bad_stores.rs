@@ -91,8 +91,11 @@ fn a_damaged_artifact_is_named_and_only_what_depended_on_it_is_computed_anew() {
         if is_read {
             test.run(["report", "tiny"]).code(4).stderr_has(&object).stderr_has("it is gone");
         }
-        test.run(["exp", "run", "study.toml"]).success().stdout_has("ran ");
+        // It is computed again, and nobody can overlook that.
+        let mended = test.run(["exp", "run", "study.toml"]).code(4);
+        mended.stdout_has("ran ").stderr_has("the study is complete, and yet").stderr_has(&object);
         assert_eq!(test.text("reports/tiny/report.md"), report, "{object}");
+        test.run(["exp", "run", "study.toml"]).success().stdout_has("nothing was trained");
     }
     assert!(found >= 4, "a report reads some artifacts: {found}");
 }
@@ -110,6 +113,9 @@ fn a_damaged_model_is_named_by_the_stage_that_needs_it() {
     let test = test.spec("more.toml", &more.replace("\"tiny\"", "\"more\""));
     let ran = test.run(["exp", "run", "more.toml"]).code(4);
     ran.stderr_has(".stpp/objects-v1/").stderr_has("its bytes are not what was written");
+    test.run(["exp", "run", "more.toml"]).success();
+    // What nobody has read yet is still damaged.
+    test.run(["store", "verify"]).code(4);
 }
 
 #[test]
@@ -123,10 +129,11 @@ fn a_record_that_was_edited_is_named() {
         let name = format!(".stpp/{name}");
         for wrong in [&b"{}"[..], b"", b"\xff\xfe", &bytes[..bytes.len() / 2]] {
             test.write(&name, wrong);
-            test.run(["exp", "run", "study.toml"]).code(4).stderr_has(&name);
             test.run(["report", "study"]).code(4).stderr_has(&name);
+            let mended = test.run(["exp", "run", "study.toml"]).code(4);
+            mended.stderr_has(&name).stdout_has("ran 1 of");
+            assert_eq!(std::fs::read(test.path(&name)).unwrap(), bytes, "the same record is written anew");
         }
-        test.write(&name, &bytes);
     }
     test.run(["exp", "run", "study.toml"]).success().stdout_has("nothing was trained");
 }

@@ -16,7 +16,7 @@ fn fixture(format: &str) -> PathBuf {
 }
 
 /// A user's folder with a store of that format.
-fn with_store(format: &str) -> Test {
+pub fn with_store(format: &str) -> Test {
     let test = Test::new();
     copy(&fixture(format).join("store"), &test.path(".stpp"));
     copy(&fixture(format), &test.path("fixture"));

@@ -1,8 +1,10 @@
-//! `stpp exp`: run, plan and look at experiments.
+//! `stpp exp`: run, plan, explain and look at experiments.
 
+pub mod explain;
 mod find;
 pub mod ls;
 pub mod plan;
 pub mod run;
 pub mod show;
+pub mod verify;
 pub mod weights;

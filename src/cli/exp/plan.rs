@@ -1,6 +1,6 @@
 //! `stpp exp plan`: what would be computed, what is shared, what is done already.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::args::PlanArgs;
 use crate::cli::failure::Failure;
@@ -16,9 +16,9 @@ pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let chosen = target::device(&args.device, &ablation)?;
     let store = target::store_to_plan(&args.store)?;
     let study = PlannedStudy::new(ablation, &numerics::class(&chosen.device), &store.cache())?;
-    let missing = study.missing(&store)?;
+    let missing: BTreeSet<StageKey> = study.missing(&store)?.into_iter().collect();
     let counts = Counts::of(&study, &missing);
-    let estimate = Pace::of(&store, &study)?.estimate(&study, &missing);
+    let estimate = Pace::of(&store, &study, &missing)?.estimate(&study, &missing);
     if args.json {
         output::result(&counts.to_json(&study, estimate).to_string());
         return Ok(());
@@ -53,7 +53,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(study: &PlannedStudy, missing: &[StageKey]) -> Self {
+    fn of(study: &PlannedStudy, missing: &BTreeSet<StageKey>) -> Self {
         let mut rows: BTreeMap<(Kind, Option<Role>), Row> = BTreeMap::new();
         for step in study.stored.members.iter().flat_map(|member| &member.chain.steps) {
             rows.entry((step.kind, step.role)).or_default().requested += 1;
@@ -145,9 +145,9 @@ struct Pace {
 }
 
 impl Pace {
-    fn of(store: &Store, study: &PlannedStudy) -> Result<Self, StoreError> {
+    fn of(store: &Store, study: &PlannedStudy, missing: &BTreeSet<StageKey>) -> Result<Self, StoreError> {
         let mut pace = Self::default();
-        for node in study.graph.nodes() {
+        for node in study.graph.nodes().iter().filter(|node| !missing.contains(&node.key)) {
             let Some(seconds) = store.seconds(node.kind, node.key)? else { continue };
             if node.cost.steps > 0 {
                 pace.training += seconds;
@@ -161,7 +161,7 @@ impl Pace {
     }
 
     /// Seconds that the missing stages will take; none before something was trained.
-    fn estimate(&self, study: &PlannedStudy, missing: &[StageKey]) -> Option<f64> {
+    fn estimate(&self, study: &PlannedStudy, missing: &BTreeSet<StageKey>) -> Option<f64> {
         if self.steps == 0.0 {
             return None;
         }
@@ -187,7 +187,7 @@ fn duration(seconds: f64) -> String {
     }
 }
 
-fn stages(study: &PlannedStudy, missing: &[StageKey]) -> String {
+fn stages(study: &PlannedStudy, missing: &BTreeSet<StageKey>) -> String {
     let rows = study.graph.nodes().iter().map(|node| {
         let serves = &study.serves[&node.key];
         let more = if serves.len() > 1 { format!(" and {} more", serves.len() - 1) } else { String::new() };

@@ -1,0 +1,165 @@
+//! What is in a store, file by file, with what each names: all that a plan of removal depends on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::layout::Place;
+use super::sealed::Found;
+use super::{Store, StoreError};
+use crate::base::digest::Digest;
+use crate::base::walk::{Entry, walk};
+use crate::plan::StageKey;
+
+/// A snapshot of a store.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inventory {
+    /// Studies.
+    pub studies: Vec<StudyFile>,
+    /// Records.
+    pub records: Vec<RecordFile>,
+    /// Indexes of labels.
+    pub labels: Vec<LabelFile>,
+    /// Artifacts.
+    pub objects: Vec<(Digest, Entry)>,
+    /// Costs and environments.
+    pub beside: Vec<(StageKey, Entry)>,
+    /// Files of the working folders.
+    pub running: Vec<(StageKey, Entry)>,
+    /// Tables, by the name of their study.
+    pub tables: Vec<(String, Entry)>,
+    /// What may be deleted at any time.
+    pub cache: Vec<Entry>,
+    /// Files that nobody finished to write.
+    pub unfinished: Vec<Entry>,
+    /// Damaged files that were moved away.
+    pub quarantined: Vec<Entry>,
+    /// What stays whatever happens: the marker, leases.
+    pub fixed: Vec<Entry>,
+    /// Files that are not ours.
+    pub foreign: Vec<Entry>,
+}
+
+/// A study's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyFile {
+    /// The file.
+    pub entry: Entry,
+    /// The study's name.
+    pub name: String,
+    /// The stages of its chains.
+    pub stages: BTreeSet<StageKey>,
+    /// Whether a file of a later format says it anew.
+    pub superseded: bool,
+}
+
+/// A record's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordFile {
+    /// The file.
+    pub entry: Entry,
+    /// The stage.
+    pub key: StageKey,
+    /// The stages that it read.
+    pub inputs: Vec<StageKey>,
+    /// What it left.
+    pub outputs: BTreeSet<Digest>,
+    /// Whether a file of a later format says it anew.
+    pub superseded: bool,
+}
+
+/// An index of labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelFile {
+    /// The file.
+    pub entry: Entry,
+    /// The packs that it names.
+    pub packs: BTreeSet<Digest>,
+    /// Whether a file of a later format says it anew.
+    pub superseded: bool,
+}
+
+impl Inventory {
+    /// What is in a store.
+    ///
+    /// # Errors
+    /// A folder that can't be listed; a study, a record or an index of labels that can't be read, since what it needs
+    /// is not known then.
+    pub fn of(store: &Store) -> Result<Self, StoreError> {
+        let mut inventory = Self::default();
+        let mut documents: BTreeMap<String, Entry> = BTreeMap::new();
+        for entry in walk(store.root())? {
+            let place = if entry.is_in_the_making() { None } else { Some(Place::of(&entry.path)) };
+            match place {
+                None => inventory.unfinished.push(entry),
+                Some(Place::Marker | Place::Lease) => inventory.fixed.push(entry),
+                Some(Place::Object(digest)) => inventory.objects.push((digest, entry)),
+                Some(Place::Record(_) | Place::Study(_) | Place::Labels) => {
+                    documents.insert(entry.path.clone(), entry);
+                }
+                Some(Place::Beside(key)) => inventory.beside.push((key, entry)),
+                Some(Place::Running(key)) => inventory.running.push((key, entry)),
+                Some(Place::Quarantined) => inventory.quarantined.push(entry),
+                Some(Place::Cache) => inventory.cache.push(entry),
+                Some(Place::Table(name)) => {
+                    let name = name.to_owned();
+                    inventory.tables.push((name, entry));
+                }
+                Some(Place::Foreign) => inventory.foreign.push(entry),
+            }
+        }
+        // Documents are read after the files were counted. A record that came since is the affair of whoever wrote it,
+        // but a study that came since may need what was there before.
+        let relative = |path: &Path| -> Option<String> {
+            Some(path.strip_prefix(store.root()).ok()?.to_string_lossy().into_owned())
+        };
+        let mut read = |path: &Path| documents.remove(&relative(path)?);
+        let mut seen = BTreeSet::new();
+        for Found { path, content, .. } in store.study_files()? {
+            let study = content?;
+            let entry = read(&path).or_else(|| Some(Entry { path: relative(&path)?, bytes: 0 }));
+            let entry = entry.expect("a store lists its own files");
+            let name = study.ablation.name;
+            // The later format is listed first, here and below.
+            let superseded = !seen.insert((name.clone(), study.numerics));
+            let steps = study.members.iter().flat_map(|member| &member.chain.steps);
+            let stages = steps.map(|step| step.key).collect();
+            inventory.studies.push(StudyFile { entry, name, stages, superseded });
+        }
+        let mut seen = BTreeSet::new();
+        for Found { path, content, .. } in store.record_files()? {
+            let (record, Some(entry)) = (content?, read(&path)) else { continue };
+            let outputs = record.outputs.values().map(|artifact| artifact.digest).collect();
+            let superseded = !seen.insert(record.key);
+            inventory.records.push(RecordFile {
+                entry,
+                key: record.key,
+                inputs: record.inputs,
+                outputs,
+                superseded,
+            });
+        }
+        let mut seen = BTreeSet::new();
+        for Found { path, content, .. } in store.label_files()? {
+            let (index, Some(entry)) = (content?, read(&path)) else { continue };
+            let home: Vec<_> = entry.path.split('/').skip(1).map(str::to_owned).collect();
+            let superseded = !seen.insert(home);
+            inventory.labels.push(LabelFile { entry, packs: index.packs().collect(), superseded });
+        }
+        // Whatever has a document's name and is none, such as a file of another program.
+        inventory.foreign.extend(documents.into_values());
+        Ok(inventory)
+    }
+
+    /// Every file.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let studies = self.studies.iter().map(|study| &study.entry);
+        let records = self.records.iter().map(|record| &record.entry);
+        let labels = self.labels.iter().map(|labels| &labels.entry);
+        let objects = self.objects.iter().map(|(_, entry)| entry);
+        let stages = self.beside.iter().chain(&self.running).map(|(_, entry)| entry);
+        let tables = self.tables.iter().map(|(_, entry)| entry);
+        let others = [&self.cache, &self.unfinished, &self.quarantined, &self.fixed, &self.foreign];
+        let others = others.into_iter().flatten();
+        studies.chain(records).chain(labels).chain(objects).chain(stages).chain(tables).chain(others)
+    }
+}

@@ -188,6 +188,28 @@ fn a_damaged_journal_or_resume_point_of_a_stage_at_work_is_told_and_costs_steps_
     });
 }
 
+#[test]
+fn a_run_that_is_killed_while_it_mends_goes_on_mending() {
+    let half_way = Place::half_way();
+    let record = half_way.stored("records-v").swap_remove(0);
+    let teacher = half_way.stored("records-v").into_iter().find(|path| path.contains("/teacher/")).unwrap();
+    let faults: Vec<String> = ["move#1", "moved#1", "line#1", "moved#2"]
+        .iter()
+        .map(|place| format!("quarantine.{place}"))
+        .chain(["stage.begin.teacher#1".to_owned(), "record.half#1".to_owned()])
+        .collect();
+    each(&faults, |fault| {
+        let place = half_way.copy();
+        harm(&place.path(&record), Harm::Flip);
+        harm(&place.path(&teacher), Harm::Truncate);
+        place.run().fault(&format!("{fault}=kill")).end().killed();
+        // Whether anything is left to be told depends on how far it came.
+        place.run().end().one_of(&[0, 4]);
+        place.is_as_it_should_be();
+        place.run().end().code(0);
+    });
+}
+
 /// One file of one store.
 struct Case<'a> {
     state: &'static str,

@@ -151,22 +151,6 @@ impl Store {
         Ok(found)
     }
 
-    /// Every record that can be read, sorted by kind, then by key.
-    ///
-    /// # Errors
-    /// A folder that can't be listed.
-    pub fn records(&self) -> Result<Vec<Record>, StoreError> {
-        let mut records = Vec::new();
-        for kind in Kind::ALL {
-            for path in fs::list(&layout::records(self.root(), kind))? {
-                let key = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok()).map(StageKey);
-                let Some(key) = key else { continue };
-                records.extend(self.record(kind, key).ok().flatten());
-            }
-        }
-        Ok(records)
-    }
-
     /// The record of a node that is done, has all that is wanted, and whose artifacts are there.
     ///
     /// # Errors

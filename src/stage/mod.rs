@@ -165,15 +165,7 @@ pub enum StageError {
 impl StageError {
     /// Whether the user asked for it.
     pub fn is_interrupted(&self) -> bool {
-        match self {
-            Self::Interrupted(_) | Self::Inference(InferenceError::Interrupted(_)) => true,
-            Self::Fit(error) => match &**error {
-                FitError::Interrupted(_) => true,
-                FitError::Look(look) => look.is_interrupted(),
-                _ => false,
-            },
-            _ => false,
-        }
+        matches!(self, Self::Interrupted(_) | Self::Inference(InferenceError::Interrupted(_)))
     }
 
     /// Whether the user's own files are to blame: their images or pretrained weights.
@@ -195,6 +187,7 @@ impl From<FitError<StageError>> for StageError {
     fn from(error: FitError<StageError>) -> Self {
         match error {
             FitError::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            FitError::Look(error) => error,
             other => Self::Fit(Box::new(other)),
         }
     }

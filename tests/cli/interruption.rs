@@ -50,7 +50,8 @@ fn is_resumed_after(signals: &[(&str, &'static str)]) {
     assert_eq!(rest.stages().values().sum::<usize>(), count - done, "only the rest is done");
     let resumed = first_step_after(&rest, "goes on after step");
     assert!(resumed > 5, "it goes on where it was stopped: {resumed}");
-    assert!(files(&test.path(".stpp/running-v1")).is_empty(), "what a resume needs goes with its stage");
+    let running = std::fs::read_dir(test.path(".stpp/running-v1")).unwrap();
+    assert_eq!(running.count(), 0, "what a resume needs goes with its stage");
     assert_same(&test.path("reports/tiny"), &test.path("whole-report"));
     assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
     let stored = |store: &str| {

@@ -7,7 +7,7 @@ use super::find;
 use crate::cli::args::VerifyArgs;
 use crate::cli::failure::{Failure, FailureKind};
 use crate::cli::{output, target};
-use crate::plan::{Node, StageKey};
+use crate::plan::{Kind, Node, StageKey};
 use crate::report::number::counted;
 use crate::run::event::StageName;
 use crate::run::signal::Stop;
@@ -91,9 +91,12 @@ impl Asked {
 
 /// Whether `--stage` means this stage: by its kind, its role, or the first digits of its key.
 fn is_named(node: &Node, word: &str) -> bool {
+    // `teacher` is a kind and a role: the training is meant, and not all that reads its model.
+    if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.word() == word) {
+        return node.kind == kind;
+    }
     let role = node.role.map_or("", |role| role.word());
-    node.kind.word() == word
-        || role == word
+    role == word
         || format!("{} {role}", node.kind) == word
         || (word.len() >= 4 && node.key.to_string().starts_with(word))
 }

@@ -165,9 +165,12 @@ impl Executor<'_> {
     pub fn run(&mut self, study: &PlannedStudy) -> Result<Summary, RunError> {
         let watch = Stopwatch::start();
         let leases = self.store.leases(self.settings.pace);
-        // So that nobody removes what this process has written and not yet committed.
-        let _presence = leases.take(&presence())?;
         let sink: SharedSink<'_> = Mutex::new(&mut *self.sink);
+        // So that nobody removes what this process has written and not yet committed.
+        let _presence = leases.presence(|live| {
+            let message = format!("waiting until {} has cleared the store", live.words());
+            send(&sink, &Event::Noted { message });
+        })?;
         let work = Crew {
             store: self.store,
             device: &self.device,
@@ -199,12 +202,6 @@ impl Executor<'_> {
             }
         }
     }
-}
-
-/// The lease by which a whole process says that it is at work.
-fn presence() -> String {
-    let this = crate::base::process::this();
-    format!("run-{}-{}", this.id, this.started)
 }
 
 fn environment(device: &Device, record_host: bool) -> serde_json::Value {
@@ -398,8 +395,10 @@ impl<'a> Crew<'a, '_> {
         if let Some(record) = self.find(node)? {
             return Ok(Done::Before(Box::new(record)));
         }
+        // An input that was found damaged since this stage was taken is made anew first.
+        let Some(inputs) = self.inputs(node) else { return Ok(Done::Later) };
         let name = self.name(node);
-        let outcome = self.execute(node, &name);
+        let outcome = self.execute(node, &inputs, &name);
         drop(lease);
         match outcome {
             Ok(record) => Ok(Done::Here(Box::new(record))),
@@ -422,12 +421,11 @@ impl<'a> Crew<'a, '_> {
     }
 
     /// Runs a stage and commits it.
-    fn execute(&self, node: &'a Node, name: &StageName) -> Result<Record, Failed> {
+    fn execute(&self, node: &'a Node, inputs: &[Record], name: &StageName) -> Result<Record, Failed> {
         send(self.sink, &Event::Started { stage: name.clone() });
         failpoint::hit(format_args!("stage.begin.{}", node.kind));
         let watch = Stopwatch::start();
-        let inputs = self.inputs(node)?;
-        let open = self.pixels(node, &inputs)?;
+        let open = self.pixels(node, inputs)?;
         let context = Context {
             store: self.store,
             keeps: self.store,
@@ -471,13 +469,10 @@ impl<'a> Crew<'a, '_> {
         Ok(record)
     }
 
-    /// The records of a stage's inputs, as they are now.
-    fn inputs(&self, node: &Node) -> Result<Vec<Record>, Failed> {
+    /// The records of a stage's inputs; none if one of them is not done any more.
+    fn inputs(&self, node: &Node) -> Option<Vec<Record>> {
         let shared = self.shared();
-        let record = |key: &StageKey| shared.queue.record(*key).cloned();
-        let inputs: Option<Vec<Record>> = node.inputs.iter().map(record).collect();
-        // An input was found damaged since this stage was taken.
-        inputs.ok_or_else(|| Failed::Run(Box::new(RunError::Interrupted)))
+        node.inputs.iter().map(|key| shared.queue.record(*key).cloned()).collect()
     }
 
     /// The pixels that a stage reads; none for `prepare`.

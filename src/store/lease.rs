@@ -26,6 +26,7 @@ use super::{Store, StoreError, layout};
 use crate::base::clock::Stopwatch;
 use crate::base::fs;
 use crate::base::process::{self, Process};
+use crate::plan::StageKey;
 
 /// How often an owner beats, and how long an observer waits for a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +38,6 @@ pub struct Pace {
     pub patience: Duration,
 }
 
-/// Between two looks at a lease that is waited for.
-const WAIT: Duration = Duration::from_millis(100);
-
 impl Default for Pace {
     fn default() -> Self {
         Self { beat: Duration::from_secs(5), patience: Duration::from_secs(90) }
@@ -48,6 +46,15 @@ impl Default for Pace {
 
 /// The leases of one process are told apart by a number, those of processes by boot, id and start.
 static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// How the names of leases begin by which processes say that they are at work.
+const AT_WORK: &str = "run";
+
+/// The lease of whoever clears the store.
+const CLEARING: &str = "gc";
+
+/// Between two looks whether a store is cleared.
+const WAIT: Duration = Duration::from_millis(200);
 
 /// What a lease says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +167,34 @@ impl Leases {
         }
     }
 
+    /// Says that this process is at work in the store, until the answer is dropped: nothing that it has written and not yet
+    /// committed is removed. Waits while the store is being cleared; `tell` hears who does that.
+    ///
+    /// # Errors
+    /// Whatever the file system reports.
+    pub fn presence(&self, tell: impl Fn(&Live)) -> Result<Lease, StoreError> {
+        let name = format!("{AT_WORK}-{}-{}", self.me.id, NEXT.fetch_add(1, Ordering::Relaxed));
+        // A name of our own: whoever holds it is dead, and had our number before.
+        let Taken::Ours(lease) = self.take(&name)? else { return self.presence(tell) };
+        // Both sides say what they do before they look at the other: at least one sees it.
+        let clearing = || Ok::<_, StoreError>(self.live()?.into_iter().find(|live| live.name == CLEARING));
+        if let Some(live) = clearing()? {
+            tell(&live);
+            while clearing()?.is_some() {
+                std::thread::sleep(WAIT);
+            }
+        }
+        Ok(lease)
+    }
+
+    /// Says that this process clears the store; none while another one does.
+    ///
+    /// # Errors
+    /// Whatever the file system reports.
+    pub fn clearing(&self) -> Result<Taken, StoreError> {
+        self.take(CLEARING)
+    }
+
     /// The leases that someone alive holds, by name, without this process's own. Someone on another machine counts as
     /// alive until this view has waited for a beat in vain.
     ///
@@ -174,17 +209,6 @@ impl Leases {
             }
         }
         Ok(live)
-    }
-
-    /// Waits until nobody else holds a lease.
-    ///
-    /// # Errors
-    /// Whatever the file system reports.
-    pub fn wait_for(&self, name: &str) -> Result<(), StoreError> {
-        while self.live()?.iter().any(|live| live.name == name) {
-            std::thread::sleep(WAIT);
-        }
-        Ok(())
     }
 
     /// The youngest generation of every name.
@@ -273,6 +297,11 @@ impl Drop for Lease {
 }
 
 impl Live {
+    /// The stage that is held; none where it is something else.
+    pub fn stage(&self) -> Option<StageKey> {
+        self.name.parse().ok().map(StageKey)
+    }
+
     /// `process 4711 of this machine`, `process 12 of another machine`.
     pub fn words(&self) -> String {
         match &self.holder {
@@ -333,20 +362,24 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_when_the_lease_is_dropped_or_its_owner_dead() {
+    fn whoever_begins_to_work_waits_until_the_store_is_cleared() {
         let (_folder, store) = store();
-        let (one, other) = (store.leases(QUICK), store.leases(QUICK));
-        let lease = ours(one.take("gc").unwrap());
-        one.wait_for("gc").unwrap();
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| other.wait_for("gc").unwrap());
-            std::thread::sleep(2 * WAIT);
-            assert!(!waiting.is_finished(), "it is held");
+        let (worker, clearer) = (store.leases(QUICK), store.leases(QUICK));
+        let lease = ours(clearer.clearing().unwrap());
+        let told = AtomicU64::new(0);
+        let (at_work, lease) = std::thread::scope(|scope| {
+            let worker = scope.spawn(|| worker.presence(|_| told.store(1, Ordering::SeqCst)).unwrap());
+            while told.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            assert!(!worker.is_finished());
             drop(lease);
-            waiting.join().unwrap();
+            (worker.join().unwrap(), clearer.clearing().unwrap())
         });
-        left_by(&store, "gc", 4, Process { started: 1, ..process::this() });
-        other.wait_for("gc").unwrap();
+        let seen = clearer.live().unwrap();
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert!(seen[0].name.starts_with(AT_WORK) && seen[0].stage().is_none());
+        drop((at_work, lease));
     }
 
     #[test]

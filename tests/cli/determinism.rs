@@ -52,6 +52,24 @@ fn empty_stores_and_any_number_of_threads_give_the_same_bytes() {
 }
 
 #[test]
+fn stages_that_run_at_once_leave_what_they_leave_one_by_one() {
+    let test = Test::new().spec("bits.toml", &study());
+    let run = |name: &str, jobs: &str| {
+        let (store, out) = (format!("{name}/store"), format!("{name}/report"));
+        let more = ["--store", &store, "--out", &out, "--jobs", jobs, "--threads", "4"];
+        test.run([&["exp", "run", "bits.toml"][..], &more].concat()).success();
+    };
+    run("alone", "1");
+    for jobs in ["2", "4"] {
+        let name = format!("jobs-{jobs}");
+        run(&name, jobs);
+        assert_same(&test.path("alone/report"), &test.path(&format!("{name}/report")));
+        assert_same_files(&remembered(&test, "alone/store"), &remembered(&test, &format!("{name}/store")));
+    }
+    test.run(["exp", "run", "bits.toml", "--jobs", "0"]).code(2).stderr_has("--jobs 0");
+}
+
+#[test]
 fn two_calls_at_once_leave_what_one_leaves() {
     let test = Test::new().spec("bits.toml", &study());
     let run = |store: &str, out: &str| {

@@ -41,7 +41,8 @@ fn causes(test: &Test, more: &[&str]) -> Vec<(String, String, String, String)> {
     let causes = json["causes"].as_array().expect("an explanation has causes").iter();
     causes
         .map(|cause| {
-            (text(&cause["what"]), text(&cause["value"]), list(&cause["nearest"]), list(&cause["from"]))
+            let value = format!("{}{}", text(&cause["value"]), list(&cause["listed"]));
+            (text(&cause["what"]), value, list(&cause["nearest"]), list(&cause["from"]))
         })
         .collect()
 }
@@ -110,6 +111,8 @@ fn an_added_seed_is_the_one_cause() {
     let test = finished();
     changed(&test, "seeds = [0]", "seeds = [0, 5]");
     assert_eq!(causes(&test, &[]), [cause("seed", "5", "0", &line(&test, "seeds ="))]);
+    let found = causes(&test, &["--set", "seeds=[0,6,7]"]);
+    assert_eq!(found, [cause("seed", "6 | 7", "0", "--set seeds=[0,6,7]")]);
     let text = explain(&test, &[]).stdout();
     assert!(text.contains("supervised/0/0"), "those of the other seed are there: {text}");
 }
@@ -139,6 +142,10 @@ fn an_output_that_is_wanted_now_is_told_with_the_key_that_wants_it() {
     let test = finished();
     let found = causes(&test, &["--set", "evaluate.points=4"]);
     assert_eq!(found, [cause("evaluate.points", "4", "", "--set evaluate.points=4")]);
+    let found = causes(&test, &["--set", "method.teacher=best"]);
+    assert!(!found.is_empty() && found.iter().all(|cause| cause.0 == "method.teacher"), "{found:?}");
+    let found = causes(&test, &["--set", "method.checkpoints=4"]);
+    assert!(!found.is_empty() && found.iter().all(|cause| cause.0 == "method.checkpoints"), "{found:?}");
     let text = explain(&test, &["--set", "evaluate.points=4"]).stdout();
     assert!(
         text.contains("evaluate.points = 4, for which records lack validation@1, validation@3"),

@@ -1,11 +1,11 @@
-//! Stopping at any moment loses nothing but the stage at hand.
+//! Stopping at any moment loses nothing: the next call goes on within the stage at hand.
 #![cfg(unix)]
 
 use serde_json::Value;
 
 use crate::folders::{assert_same, files};
 use crate::specs::ablation;
-use crate::support::Test;
+use crate::support::{Ran, Test};
 
 /// Long enough to be stopped in the middle of it.
 const STEPS: u64 = 40;
@@ -17,6 +17,15 @@ fn study() -> String {
 /// The fifth step of a kind of training.
 fn in_the_middle_of(kind: &'static str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == "advanced" && event["stage"]["kind"] == kind && event["done"] == 5
+}
+
+/// The first step that is trained after a message of this form.
+fn first_step_after(ran: &Ran, message: &str) -> u64 {
+    let events = ran.events();
+    let at = events.iter().position(|event| event["message"].as_str().is_some_and(|m| m.contains(message)));
+    let at = at.unwrap_or_else(|| panic!("no `{message}` in {}", ran.stdout()));
+    let advanced = events[at..].iter().find(|event| event["event"] == "advanced");
+    advanced.expect("it went on")["done"].as_u64().expect("a step")
 }
 
 fn is_resumed_after(signals: &[(&str, &'static str)]) {
@@ -39,6 +48,9 @@ fn is_resumed_after(signals: &[(&str, &'static str)]) {
     }
     let rest = test.run(["exp", "run", "study.toml", "--json"]).success();
     assert_eq!(rest.stages().values().sum::<usize>(), count - done, "only the rest is done");
+    let resumed = first_step_after(&rest, "goes on after step");
+    assert!(resumed > 5, "it goes on where it was stopped: {resumed}");
+    assert!(files(&test.path(".stpp/running-v1")).is_empty(), "what a resume needs goes with its stage");
     assert_same(&test.path("reports/tiny"), &test.path("whole-report"));
     assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
     let stored = |store: &str| {
@@ -57,6 +69,36 @@ fn ctrl_c_ends_soon_and_the_next_call_goes_on_to_the_same_bytes() {
 #[test]
 fn a_schedulers_signal_is_heard_too() {
     is_resumed_after(&[("TERM", "retrain")]);
+    is_resumed_after(&[("USR1", "teacher")]);
+}
+
+#[test]
+fn a_killed_training_goes_on_from_its_last_resume_point() {
+    let test = Test::new().spec("study.toml", &study());
+    let run = ["exp", "run", "study.toml", "--resume-every", "0"];
+    for kind in ["teacher", "retrain"] {
+        let killed = test.signalled(run, "KILL", in_the_middle_of(kind));
+        assert_eq!(killed.exit_code(), None, "nobody can catch that one");
+    }
+    let rest = test.run([&run[..], &["--json"]].concat()).success();
+    assert!(first_step_after(&rest, "goes on after step") >= 5);
+    test.run(["exp", "run", "study.toml", "--store", "whole", "--out", "whole-report"]).success();
+    assert_same(&test.path("reports/tiny"), &test.path("whole-report"));
+    assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
+}
+
+#[test]
+fn other_wishes_after_an_interruption_are_all_fulfilled() {
+    let test = Test::new().spec("study.toml", &study());
+    test.signalled(["exp", "run", "study.toml"], "INT", in_the_middle_of("teacher")).code(5);
+    // Now looks and checkpoints are wanted of steps that the interrupted training has passed.
+    let more = study().replace("points = 2", "points = 20");
+    assert_ne!(more, study());
+    let test = test.spec("study.toml", &more);
+    test.run(["exp", "run", "study.toml", "--replace"]).success();
+    test.run(["exp", "run", "study.toml", "--store", "whole", "--out", "whole-report"]).success();
+    assert_same(&test.path("reports/tiny"), &test.path("whole-report"));
+    assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
 }
 
 #[test]

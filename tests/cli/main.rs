@@ -27,4 +27,5 @@ mod store_archive;
 mod store_gc;
 mod store_verify;
 mod support;
+mod verify;
 mod weights;

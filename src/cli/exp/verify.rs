@@ -16,6 +16,7 @@ use crate::run::{PlannedStudy, Sink, numerics};
 use crate::screen;
 use crate::spec::ablation::Ablation;
 use crate::store::Store;
+use crate::store::lease::Pace;
 
 /// Runs the command.
 pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
@@ -48,6 +49,9 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let device = chosen.device;
     let verifier =
         Verifier { store: &store, device, class, study: &study, steps, tolerance, stop: stop.clone() };
+    // The scratch folder is in the store's cache.
+    let leases = store.leases(Pace::default());
+    let _presence = leases.presence(|_| ())?;
     let mut told = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         let serves = study.serves.get(&node.key).and_then(|names| names.first().cloned());

@@ -1,15 +1,12 @@
-//! Who is working in a store.
+//! Who is working in a store, as far as can be told.
 
-use crate::base::digest::Digest;
-use crate::plan::StageKey;
 use crate::store::StoreError;
-use crate::store::gc::{Busy, LEASE};
+use crate::store::gc::Busy;
 use crate::store::lease::Leases;
 
-/// Who is alive and holds leases beside this process. A stage's lease goes by its key.
+/// Who holds leases. A process of another machine counts as alive, since nobody has waited for its beat; one of this
+/// machine that is dead does not.
 pub(super) fn busy(leases: &Leases) -> Result<Busy, StoreError> {
-    let live: Vec<String> =
-        leases.live()?.into_iter().map(|live| live.name).filter(|name| name != LEASE).collect();
-    let held = live.iter().filter_map(|name| name.parse::<Digest>().ok()).map(StageKey).collect();
-    Ok(Busy { held, someone: !live.is_empty() })
+    let live = leases.live()?;
+    Ok(Busy { held: live.iter().filter_map(|live| live.stage()).collect(), someone: !live.is_empty() })
 }

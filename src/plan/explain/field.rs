@@ -48,7 +48,10 @@ pub fn field(kind: Kind, role: Option<Role>, path: &str, matched: bool) -> Field
         ("steps", _) => with_length("optimiser steps", &[table]),
         ("checkpoints", _) => with_length("the checkpoints", &["train"]).or("method.checkpoints"),
         ("step", _) => with_length("the model's optimiser steps", &[table]),
-        ("model", _) => with_length("the model's state", &[table]).or("method.teacher").or("evaluate.points"),
+        ("model", "bestof") => {
+            with_length("the model's state", &[table]).or("method.teacher").or("evaluate.points")
+        }
+        ("model", _) => with_length("the model's state", &[table]).or("method.teacher"),
         ("part", _) => derived("which images are labelled", &["method"]),
         _ => derived("what it does", &["method", "evaluate", "data", "split"]),
     }

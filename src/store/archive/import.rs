@@ -8,9 +8,7 @@ use super::{ArchiveError, Listed, Reading};
 use crate::base::digest::{ByteHasher, Digest};
 use crate::base::draft::Draft;
 use crate::base::fs::{self, FileError};
-use crate::base::process;
 use crate::plan::StageKey;
-use crate::store::gc::LEASE;
 use crate::store::labels::LabelIndex;
 use crate::store::layout::{self, Place};
 use crate::store::lease::Pace;
@@ -65,11 +63,8 @@ pub fn import(root: &Path, archive: &Path, replace: bool) -> Result<Imported, Ar
     let records = documents.new_records(there.as_ref())?;
     let studies = documents.new_studies(there.as_ref(), replace)?;
     let store = Store::open(root)?;
-    // So that nobody takes what is not named yet for garbage.
     let leases = store.leases(Pace::default());
-    let this = process::this();
-    let _presence = leases.take(&format!("import-{}-{}", this.id, this.started))?;
-    leases.wait_for(LEASE)?;
+    let _presence = leases.presence(|_| ())?;
 
     let mut imported = Imported {
         study: manifest.study,

@@ -22,7 +22,7 @@ struct Stage {
     done: bool,
     superseded: bool,
     costs: bool,
-    running: Option<Vec<usize>>,
+    running: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -36,10 +36,8 @@ const OBJECTS: usize = 8;
 
 fn shape() -> impl Strategy<Value = Shape> {
     let some = |n: usize| prop::collection::vec(0..n.max(1), 0..4);
-    let running = prop::option::of(some(OBJECTS));
-    let stage = (some(64), some(OBJECTS), any::<[bool; 3]>(), running);
-    let stage = stage.prop_map(|(inputs, outputs, flags, running)| {
-        let [done, superseded, costs] = flags;
+    let stage = (some(64), some(OBJECTS), any::<[bool; 4]>()).prop_map(|(inputs, outputs, flags)| {
+        let [done, superseded, costs, running] = flags;
         Stage { inputs, outputs, done, superseded: superseded && done, costs, running }
     });
     let study = (some(64), any::<bool>(), any::<bool>()).prop_map(|(stages, tables, superseded)| Study {
@@ -110,10 +108,12 @@ impl Shape {
             if stage.costs {
                 inventory.beside.push((key(at), entry(&format!("costs-{at}"))));
             }
-            if let Some(outputs) = &stage.running {
-                let outputs = outputs.iter().map(|&output| object(output)).collect();
-                let entry = entry(&format!("running-{at}"));
-                inventory.running.push(RunningFile { entry, key: key(at), outputs });
+            if stage.running {
+                inventory.running.push((key(at), entry(&format!("running-{at}"))));
+                if !stage.done {
+                    let left = stage.outputs.iter().map(|&output| (key(at), object(output)));
+                    inventory.left.extend(left);
+                }
             }
         }
         for (at, study) in self.studies.iter().enumerate() {
@@ -171,7 +171,7 @@ impl Shape {
                 needed.insert(format!("tables-{at}"));
             }
         }
-        let (mut left, mut so_far) = (BTreeSet::new(), BTreeSet::new());
+        let mut left = BTreeSet::new();
         for (at, stage) in self.stages.iter().enumerate().filter(|(at, _)| self.is_needed(*at, studies)) {
             if stage.done {
                 needed.insert(format!("record-{at}"));
@@ -180,12 +180,12 @@ impl Shape {
             if stage.costs {
                 needed.insert(format!("costs-{at}"));
             }
-            if let Some(outputs) = stage.running.as_ref().filter(|_| !stage.done) {
+            if stage.running && !stage.done {
                 needed.insert(format!("running-{at}"));
-                so_far.extend(outputs.iter().copied());
+                left.extend(stage.outputs.iter().copied());
             }
         }
-        needed.extend(left.union(&so_far).filter(|&&at| self.objects[at]).map(|at| format!("object-{at}")));
+        needed.extend(left.iter().filter(|&&at| self.objects[at]).map(|at| format!("object-{at}")));
         for (at, packs) in self.labels.iter().enumerate() {
             if packs.iter().all(|pack| left.contains(pack)) {
                 needed.insert(format!("labels-{at}"));

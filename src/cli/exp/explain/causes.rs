@@ -7,6 +7,7 @@ use super::owners::Owners;
 use crate::plan::explain::keys::{is_among, written};
 use crate::plan::explain::{Cause, Missing, What, Why, roots};
 use crate::plan::graph::Want;
+use crate::plan::work::Work;
 use crate::plan::{Node, StageKey};
 use crate::run::PlannedStudy;
 use crate::spec::ablation::Member;
@@ -18,6 +19,8 @@ use crate::spec::{Line, Loaded};
 pub(super) struct Told {
     /// What it is.
     pub cause: Named,
+    /// Its values, where they are among those of a list: seeds and splits.
+    pub listed: Vec<String>,
     /// The values that the nearest stages have instead.
     pub old: BTreeSet<String>,
     /// The outputs that it wants and that records lack.
@@ -56,7 +59,7 @@ pub(super) fn told(
         match (&stage.why, root) {
             (Why::Follows, Some(&at)) => told[at].follow.push(stage.key),
             _ => {
-                let place = Place { loaded, owners, node };
+                let place = Place { study, loaded, owners, node };
                 for (cause, value) in place.causes(&stage.why) {
                     let at = *known.entry(cause.clone()).or_insert(told.len());
                     if at == told.len() {
@@ -64,6 +67,12 @@ pub(super) fn told(
                     }
                     match value {
                         Value::Old(old) => told[at].old.extend(old),
+                        Value::Listed(new, old) => {
+                            told[at].old.extend(old);
+                            if !told[at].listed.contains(&new) {
+                                told[at].listed.push(new);
+                            }
+                        }
                         Value::Lacking(output) => told[at].lacking.extend([output]),
                     }
                     if told[at].stages.last() != Some(&stage.key) {
@@ -80,18 +89,21 @@ pub(super) fn told(
 impl Told {
     fn new(cause: Named) -> Self {
         let (old, lacking) = (BTreeSet::new(), BTreeSet::new());
-        Self { cause, old, lacking, stages: Vec::new(), follow: Vec::new() }
+        Self { cause, listed: Vec::new(), old, lacking, stages: Vec::new(), follow: Vec::new() }
     }
 }
 
 /// What is there instead.
 enum Value {
     Old(Option<String>),
+    /// The value of a list that is meant, and the other.
+    Listed(String, Option<String>),
     Lacking(String),
 }
 
 /// A stage, and where its values come from.
 struct Place<'a> {
+    study: &'a PlannedStudy,
     loaded: &'a Loaded,
     owners: &'a Owners<'a>,
     node: &'a Node,
@@ -122,6 +134,12 @@ impl Place<'_> {
     fn differing(&self, cause: &Cause) -> (Named, Value) {
         let value = |value: &Option<serde_json::Value>| value.as_ref().map(written);
         let (new, old) = (value(&cause.new), value(&cause.old));
+        if let (What::Key(key), Some(new)) = (&cause.what, &new)
+            && let Some(line) = self.line(key).filter(|line| ["seeds", "splits"].contains(&line.key.as_str()))
+        {
+            let from = vec![line.origin.show(self.loaded.sources())];
+            return (Named { what: key.clone(), new: None, from }, Value::Listed(new.clone(), old));
+        }
         let named = match &cause.what {
             What::Key(key) => self.key(key, new),
             What::Derived(what, from) => {
@@ -142,20 +160,26 @@ impl Place<'_> {
         (named, Value::Old(old))
     }
 
-    /// A key with its value and where that stands: for `seed` and `split.seed`, and in an arm, of the first experiment
-    /// that the stage is of.
-    fn key(&self, key: &str, new: Option<String>) -> Named {
+    /// The line of a key, as the first experiment that the stage is of has it.
+    fn line(&self, key: &str) -> Option<&Line> {
         let arm = self.owners.first(self.node.key).map_or("", |member| member.arm.as_str());
-        let Some(line) = self.loaded.line(arm, key) else {
+        self.loaded.line(arm, key)
+    }
+
+    /// A key with its value, and where that stands.
+    fn key(&self, key: &str, new: Option<String>) -> Named {
+        let Some(line) = self.line(key) else {
             return Named { what: key.to_owned(), new, from: Vec::new() };
         };
         // `retrain` goes by `train` where it says nothing itself.
         if let (Origin::Follows(_), Some(name)) = (&line.origin, key.strip_prefix("retrain.")) {
             return self.key(&format!("train.{name}"), new);
         }
-        // The seeds and splits of an ablation stand in one list.
-        let new = if line.key == key { Some(show(line)) } else { new };
-        Named { what: key.to_owned(), new, from: vec![line.origin.show(self.loaded.sources())] }
+        Named {
+            what: key.to_owned(),
+            new: Some(show(line)),
+            from: vec![line.origin.show(self.loaded.sources())],
+        }
     }
 
     /// Where something is said that several keys can say: the written ones among them.
@@ -178,10 +202,8 @@ impl Place<'_> {
         let first =
             |is: &dyn Fn(&Member) -> bool| self.owners.members(self.node.key).find(|member| is(member));
         let (key, member) = match want {
-            Want::Model(_) => match first(&scored) {
-                Some(member) => ("method.checkpoints", Some(member)),
-                None => ("method.teacher", first(&best)),
-            },
+            Want::Model(step) if self.is_checkpoint(*step) => ("method.checkpoints", first(&scored)),
+            Want::Model(_) => ("method.teacher", first(&best)),
             Want::Validation(_) => ("evaluate.points", first(&|_| true)),
             Want::Confidence | Want::Entropy => ("method.select.rule", first(&of_pixels)),
         };
@@ -191,6 +213,16 @@ impl Place<'_> {
             new: line.map(show),
             from: line.map(|line| line.origin.show(self.loaded.sources())).into_iter().collect(),
         }
+    }
+
+    /// Whether a stage of the plan compares this one's model after so many steps with others.
+    fn is_checkpoint(&self, step: u64) -> bool {
+        self.study.graph.nodes().iter().any(|node| match &node.work {
+            Work::Score(scoring) => {
+                node.inputs.contains(&self.node.key) && scoring.checkpoints.contains(&step)
+            }
+            _ => false,
+        })
     }
 
     fn words(&self) -> String {

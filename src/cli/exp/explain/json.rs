@@ -42,6 +42,7 @@ fn cause(told: &Told) -> Value {
     json!({
         "what": told.cause.what,
         "value": told.cause.new,
+        "listed": told.listed,
         "nearest": told.old,
         "lacking": told.lacking,
         "from": told.cause.from,

@@ -37,12 +37,17 @@ fn cause(text: &mut String, explained: &Explained<'_>, told: &Told) {
         let _ = write!(text, "{}: ", named.from.join(", "));
     }
     text.push_str(&named.what);
-    if let Some(new) = &named.new {
-        let _ = write!(text, " = {new}");
+    match &named.new {
+        Some(new) => {
+            let _ = write!(text, " = {new}");
+        }
+        None if !told.listed.is_empty() => {
+            let _ = write!(text, " = {}", some(&told.listed));
+        }
+        None => {}
     }
     if !told.old.is_empty() {
-        let old: Vec<&str> = told.old.iter().map(String::as_str).collect();
-        let _ = write!(text, ", not {}", old.join(" or "));
+        let _ = write!(text, ", not {}", some(&told.old));
     }
     if !told.lacking.is_empty() {
         let _ = write!(text, ", for which records lack {}", some(&told.lacking));

@@ -31,12 +31,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "train::course",
             "train::evaluate",
             "train::fit",
+            "train::trace",
             "store",
             "stage",
         ],
     ),
     ("track", &["base"]),
-    ("screen", &["base", "run"]),
+    ("screen", &["base", "plan", "run"]),
     // A report reads artifacts, and the types of what is in them are those of the stages that wrote them.
     (
         "report",

@@ -112,14 +112,20 @@ pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> 
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     create_folder(folder)?;
     let fail = || FileError::on("create", path);
+    let what = failpoint::what_is_written(path);
+    failpoint::io(format_args!("{what}.begin")).map_err(fail())?;
     let mut whole = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
     whole.write_all(bytes).map_err(fail())?;
+    failpoint::io(format_args!("{what}.unmade")).map_err(fail())?;
     let made = fs::hard_link(whole.path(), path).or_else(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => Err(error),
         _ => File::options().write(true).create_new(true).open(path)?.write_all(bytes),
     });
     match made {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            failpoint::hit(format_args!("{what}.made"));
+            Ok(true)
+        }
         // A network file system may have lost its first answer, and say of our own file that it is there already.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Ok(fs::read(path).is_ok_and(|there| there == bytes))
@@ -136,6 +142,7 @@ pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> 
 pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let fail = || FileError::on("write", path);
+    failpoint::io(format_args!("{}.overwrite", failpoint::what_is_written(path))).map_err(fail())?;
     let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
     file.write_all(bytes).map_err(fail())?;
     file.persist(path).map_err(|error| fail()(error.error))?;
@@ -168,6 +175,7 @@ impl Scratch {
 /// # Errors
 /// [`FileError`] with the path.
 pub fn remove(path: &Path) -> Result<(), FileError> {
+    failpoint::hit(format_args!("{}.remove", failpoint::what_is_written(path)));
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
         _ => Ok(()),
@@ -179,6 +187,12 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
 /// # Errors
 /// [`FileError`] with the path.
 pub fn remove_folder(path: &Path) -> Result<(), FileError> {
+    if cfg!(feature = "failpoints")
+        && let Some(first) = list(path)?.first()
+    {
+        remove(first)?;
+        failpoint::hit("folder.half-removed");
+    }
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path, error)),
         _ => Ok(()),
@@ -252,7 +266,7 @@ pub fn create_new_folder(path: &Path) -> Result<bool, FileError> {
     if let Some(above) = path.parent() {
         create_folder(above)?;
     }
-    match fs::create_dir(path) {
+    match failpoint::io("folder").and_then(|()| fs::create_dir(path)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(FileError::on("create the folder", path)(error)),
@@ -264,7 +278,11 @@ pub fn create_new_folder(path: &Path) -> Result<bool, FileError> {
 /// # Errors
 /// [`FileError`] with the path that it had.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
-    fs::rename(from, to).map_err(FileError::on("move", from))?;
+    let what = failpoint::what_is_written(to);
+    failpoint::io(format_args!("{what}.move"))
+        .and_then(|()| fs::rename(from, to))
+        .map_err(FileError::on("move", from))?;
+    failpoint::hit(format_args!("{what}.moved"));
     let folders = [from.parent(), to.parent()];
     folders
         .into_iter()
@@ -278,6 +296,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
 /// [`FileError`] with the path.
 pub fn append_line(path: &Path, line: &str) -> Result<(), FileError> {
     let append = || {
+        failpoint::io(format_args!("{}.line", failpoint::what_is_written(path)))?;
         let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
         file.write_all(format!("{line}\n").as_bytes())?;
         file.sync_all()

@@ -20,6 +20,7 @@ use super::signal::Stop;
 use super::study::PlannedStudy;
 use crate::base::clock::Stopwatch;
 use crate::base::failpoint;
+use crate::plan::work::Work;
 use crate::plan::{Cost, Kind, Node, StageKey};
 use crate::stage::pixels::PreparedPixels;
 use crate::stage::{self, Context, StageError};
@@ -263,6 +264,7 @@ impl<'a> Crew<'a, '_> {
                 None => steps += node.cost.steps,
             }
         }
+        self.note_labels_again()?;
         let done = self.shared().queue.count();
         let experiments = self.study.stored.members.len();
         send(self.sink, &Event::Planned { experiments, stages: nodes.len(), done, steps });
@@ -271,6 +273,30 @@ impl<'a> Crew<'a, '_> {
             // Only under the lease: the owner may be about to remove it.
             if is_done && let Taken::Ours(_lease) = self.leases.take(&lease_of(key))? {
                 self.store.running(kind, key).remove()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Labels are shared through indexes. One that was damaged and set aside is written anew from the records.
+    fn note_labels_again(&self) -> Result<(), RunError> {
+        for node in self.study.graph.nodes() {
+            let (Work::Label(work), [prepare, model, ..]) = (&node.work, &node.inputs[..]) else { continue };
+            loop {
+                let shared = self.shared();
+                let (record, model) = (shared.queue.record(node.key), shared.queue.record(*model));
+                let (Some(record), Some(model)) = (record.cloned(), model.cloned()) else { break };
+                drop(shared);
+                match stage::label::note_again(self.store, work, (*prepare, &model), &record) {
+                    Ok(()) => break,
+                    Err(StageError::Store(error)) => {
+                        if !self.mend(&error)? {
+                            return Err(error.into());
+                        }
+                    }
+                    // Its model lacks something that is made anew.
+                    Err(_) => break,
+                }
             }
         }
         Ok(())

@@ -13,9 +13,12 @@ use crate::method::record::PixelStatistics;
 use crate::method::select::image::Selection;
 use crate::method::select::pixel::LabelRecord;
 use crate::metric::confusion::Confusion;
+use crate::plan::StageKey;
 use crate::plan::graph::Want;
 use crate::plan::work::{Labelling, Part};
+use crate::store::labels::LabelIndex;
 use crate::store::pack::{Pack, PackWriter};
+use crate::store::{Record, Store};
 use crate::train::evaluate::{InferenceError, Portable, for_each_image};
 use crate::train::predict::{Looking, Prediction};
 
@@ -86,7 +89,7 @@ pub(super) fn run(work: &Labelling, context: &Context<'_>, desk: &mut dyn Desk) 
     let want_confidence = context.wants.contains(&Want::Confidence);
     let want_entropy = context.wants.contains(&Want::Entropy);
     let weights = record.output(&Want::Model(step).to_string());
-    let labeller = canon::digest("stpp labeller v1", &(context.inputs[0].key, weights, &work.tta));
+    let labeller = labeller(context.inputs[0].key, weights, work);
     let known = known(context, labeller)?;
 
     let mut kept = desk.images(context.identity())?;
@@ -110,6 +113,32 @@ pub(super) fn run(work: &Labelling, context: &Context<'_>, desk: &mut dyn Desk) 
         finish(label, id, context, work.classes)
     })?;
     write(labels, &ids, context, labeller)
+}
+
+/// Tells apart whose labels may be shared: prepared data, model, augmentation.
+fn labeller(prepare: StageKey, weights: Option<Digest>, work: &Labelling) -> Digest {
+    canon::digest("stpp labeller v1", &(prepare, weights, &work.tta))
+}
+
+/// Notes anew which packs a stage wrote that is done, if no index names them: it may have been damaged.
+///
+/// # Errors
+/// An index that can't be read, or whatever writing reports.
+pub fn note_again(
+    store: &Store,
+    work: &Labelling,
+    (prepare, model): (StageKey, &Record),
+    record: &Record,
+) -> Result<(), StageError> {
+    let weights = model.output(&Want::Model(model::step_of(model, &work.model)?).to_string());
+    let labeller = labeller(prepare, weights, work);
+    let Some(masks) = record.output("masks") else { return Ok(()) };
+    if store.label_indices(labeller)?.iter().all(|index| index.masks != masks) {
+        let plane = |want: Want| record.output(&want.to_string());
+        let (confidence, entropy) = (plane(Want::Confidence), plane(Want::Entropy));
+        store.note_labels(labeller, &LabelIndex { masks, confidence, entropy })?;
+    }
+    Ok(())
 }
 
 /// The encoded label of one image.
@@ -210,7 +239,7 @@ fn write(
     }
     let mut left = Left::default();
     let masks = keep(context.keeps, &masks.finish())?;
-    let mut index = crate::store::labels::LabelIndex { masks: masks.digest, confidence: None, entropy: None };
+    let mut index = LabelIndex { masks: masks.digest, confidence: None, entropy: None };
     left.outputs.insert("masks".to_owned(), masks);
     if context.wants.contains(&Want::Confidence) {
         let artifact = keep(context.keeps, &confidence.finish())?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::layout::Place;
+use super::running::named_by;
 use super::sealed::Found;
 use super::{Store, StoreError};
 use crate::base::digest::Digest;
@@ -24,9 +25,7 @@ pub struct Inventory {
     /// Costs and environments.
     pub beside: Vec<(StageKey, Entry)>,
     /// Files of the working folders.
-    pub running: Vec<(StageKey, Entry)>,
-    /// Artifacts that stages left which are not done, up to where they would go on.
-    pub left: Vec<(StageKey, Digest)>,
+    pub running: Vec<RunningFile>,
     /// Tables, by the name of their study.
     pub tables: Vec<(String, Entry)>,
     /// What may be deleted at any time.
@@ -69,6 +68,17 @@ pub struct RecordFile {
     pub superseded: bool,
 }
 
+/// A file of a working folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningFile {
+    /// The file.
+    pub entry: Entry,
+    /// The stage.
+    pub key: StageKey,
+    /// What the stage has left so far.
+    pub outputs: BTreeSet<Digest>,
+}
+
 /// An index of labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelFile {
@@ -99,7 +109,11 @@ impl Inventory {
                     documents.insert(entry.path.clone(), entry);
                 }
                 Some(Place::Beside(key)) => inventory.beside.push((key, entry)),
-                Some(Place::Running(key)) => inventory.running.push((key, entry)),
+                Some(Place::Running(key)) => {
+                    let named = named_by(&store.root().join(&entry.path))?;
+                    let outputs = named.into_iter().flatten().collect();
+                    inventory.running.push(RunningFile { entry, key, outputs });
+                }
                 Some(Place::Quarantined) => inventory.quarantined.push(entry),
                 Some(Place::Cache) => inventory.cache.push(entry),
                 Some(Place::Table(name)) => {
@@ -108,9 +122,6 @@ impl Inventory {
                 }
                 Some(Place::Foreign) => inventory.foreign.push(entry),
             }
-        }
-        for (kind, key) in store.running_stages()? {
-            inventory.left.extend(store.running(kind, key).left()?.into_iter().map(|digest| (key, digest)));
         }
         // Documents are read after the files were counted. A record that came since is the affair of whoever wrote it,
         // but a study that came since may need what was there before.
@@ -161,7 +172,8 @@ impl Inventory {
         let records = self.records.iter().map(|record| &record.entry);
         let labels = self.labels.iter().map(|labels| &labels.entry);
         let objects = self.objects.iter().map(|(_, entry)| entry);
-        let stages = self.beside.iter().chain(&self.running).map(|(_, entry)| entry);
+        let running = self.running.iter().map(|running| &running.entry);
+        let stages = self.beside.iter().map(|(_, entry)| entry).chain(running);
         let tables = self.tables.iter().map(|(_, entry)| entry);
         let others = [&self.cache, &self.unfinished, &self.quarantined, &self.fixed, &self.foreign];
         let others = others.into_iter().flatten();
@@ -186,15 +198,18 @@ mod tests {
         let head = ResumeHead { step: 3, outputs, ..ResumeHead::default() };
         let point = ResumePoint { head, ..ResumePoint::default() };
         store.running(Kind::Teacher, key).write_resume(&point).unwrap();
-        let inventory = Inventory::of(&store).unwrap();
-        assert_eq!(inventory.left, [(key, model.digest)]);
-        std::fs::write(folder.path().join(&inventory.running[0].1.path), "damaged").unwrap();
-        assert_eq!(Inventory::of(&store).unwrap().left, []);
-        let damage = crate::store::verify::verify(&store).unwrap().damage;
-        assert_eq!(
-            damage.iter().map(|damage| &damage.path).collect::<Vec<_>>(),
-            [&inventory.running[0].1.path]
-        );
+        let named = || {
+            let running = Inventory::of(&store).unwrap().running;
+            assert_eq!(running.len(), 1);
+            assert_eq!(running[0].key, key);
+            (running[0].entry.path.clone(), running[0].outputs.iter().copied().collect::<Vec<_>>())
+        };
+        let (path, outputs) = named();
+        assert_eq!(outputs, [model.digest]);
+        std::fs::write(folder.path().join(path), "damaged").unwrap();
+        assert_eq!(named().1, []);
+        let survey = crate::store::verify::verify(&store).unwrap();
+        assert_eq!(survey.damage.len(), 1, "{survey:?}");
     }
 
     #[test]

@@ -7,25 +7,21 @@ use crate::base::digest::Digest;
 use crate::base::fs;
 
 impl Store {
-    /// Keeps some bytes; the same bytes are kept once. Where their place is taken by others, which is damage, those are
-    /// set aside.
+    /// Keeps some bytes; the same bytes are kept once.
     ///
     /// # Errors
-    /// Whatever writing reports.
+    /// Whatever writing reports; and [`StoreError::Damaged`] where others, which were once the same, have their place:
+    /// whoever runs the stage tells it, sets them aside, and runs it again.
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
-        let path = layout::object(self.root(), digest);
         match self.get(digest) {
-            Ok(_) => return Ok(digest),
-            Err(StoreError::Lost { .. }) => {}
-            Err(error @ StoreError::Damaged { .. }) => {
-                self.quarantine(&path, &error.to_string())?;
+            Err(StoreError::Lost { path, .. }) => {
+                fs::write_atomically(&path, bytes)?;
+                fs::make_read_only(&path);
+                Ok(digest)
             }
-            Err(error) => return Err(error),
+            there => there.map(|_| digest),
         }
-        fs::write_atomically(&path, bytes)?;
-        fs::make_read_only(&path);
-        Ok(digest)
     }
 
     /// The bytes with a digest, checked.
@@ -70,9 +66,11 @@ mod tests {
         std::fs::write(&path, b"weightz").unwrap();
         assert!(store.get(digest).unwrap_err().is_damage());
 
+        let error = store.put(b"weights").unwrap_err();
+        assert_eq!(error.damaged_object(), Some(digest), "what is damaged is told, and not written over");
+        std::fs::remove_file(&path).unwrap();
         store.put(b"weights").unwrap();
-        assert_eq!(store.get(digest).unwrap(), b"weights", "damage is no reason to keep the bytes away");
-        assert_eq!(store.quarantined().unwrap().len(), 1);
+        assert_eq!(store.get(digest).unwrap(), b"weights");
 
         std::fs::remove_file(&path).unwrap();
         let error = store.get(digest).unwrap_err();

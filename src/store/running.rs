@@ -10,7 +10,7 @@
 //!
 //! What is damaged here is told, moved to quarantine and computed again: the worst that can be lost is time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -167,35 +167,6 @@ impl Running<'_> {
         Ok(None)
     }
 
-    /// The resume points that are not what was written.
-    ///
-    /// # Errors
-    /// Whatever reading reports.
-    pub fn damaged(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let mut damaged = Vec::new();
-        for path in self.resume_points()? {
-            if read_resume(&fs::read(&path)?).is_none() {
-                damaged.push(path);
-            }
-        }
-        Ok(damaged)
-    }
-
-    /// The artifacts that the stage has left until its resume points: without them it would begin anew.
-    ///
-    /// # Errors
-    /// Whatever reading reports.
-    pub fn left(&self) -> Result<BTreeSet<Digest>, StoreError> {
-        let mut left = BTreeSet::new();
-        for path in self.resume_points()? {
-            let point = read_resume(&fs::read(&path)?);
-            left.extend(
-                point.iter().flat_map(|point| point.head.outputs.values()).map(|output| output.digest),
-            );
-        }
-        Ok(left)
-    }
-
     /// What was computed of single images by an execution with the same `identity`; of another one, nothing.
     ///
     /// # Errors
@@ -266,6 +237,27 @@ impl Running<'_> {
         self.remarks.push(Remark { text, is_damage: true });
         Ok(())
     }
+}
+
+/// The artifacts that a file of a working folder names, which no record names yet: those of a resume point, where it is
+/// whole. Other files name none.
+///
+/// # Errors
+/// A file that can't be read.
+pub fn named_by(path: &Path) -> Result<Option<Vec<Digest>>, StoreError> {
+    let is_point =
+        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(RESUME));
+    if !is_point {
+        return Ok(Some(Vec::new()));
+    }
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        // Its stage was done meanwhile.
+        Err(error) if error.is_not_found() => return Ok(Some(Vec::new())),
+        Err(error) => return Err(error.into()),
+    };
+    let named = |point: ResumePoint| point.head.outputs.values().map(|output| output.digest).collect();
+    Ok(read_resume(&bytes).map(named))
 }
 
 fn read_resume(bytes: &[u8]) -> Option<ResumePoint> {

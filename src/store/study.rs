@@ -161,6 +161,6 @@ impl Store {
     /// Whatever writing reports.
     pub fn write_study(&self, study: &StoredStudy) -> Result<(), StoreError> {
         let path = layout::study(self.root(), &study.ablation.name, &study.numerics);
-        Ok(fs::write_atomically(&path, &sealed::seal(study))?)
+        Ok(fs::write_if_changed(&path, &sealed::seal(study))?)
     }
 }

@@ -24,7 +24,7 @@ impl Address {
 
     /// Whether time decides how often this place is passed, and not work.
     pub fn is_timed(&self) -> bool {
-        self.name.starts_with("lease")
+        self.name == "lease.overwrite"
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::place::Place;
 use crate::reference::reference;
@@ -174,15 +175,44 @@ fn a_damaged_journal_or_resume_point_of_a_stage_at_work_is_told_and_costs_steps_
         assert!(files.iter().any(|file| file.contains("/resume")), "{files:?}");
         cases.extend(files.into_iter().map(|file| Case { state: "at work", place: &at_work, kind, file }));
     }
+    let flipped_and_told = AtomicUsize::new(0);
     each(&cases, |case| {
         let place = case.place.copy();
         harm(&place.path(&case.file), case.kind);
         let ended = place.run().end().one_of(&[0, 4]);
-        if !matches!(case.kind, Harm::Lose) {
+        flipped_and_told.fetch_add(usize::from(ended.exit_code() == Some(4)), Ordering::Relaxed);
+        // Of two resume points the older one is a spare: nobody reads it.
+        let newest = at_work.stored("/resume").pop().unwrap();
+        let is_read = !case.file.contains("/resume") || case.file == newest;
+        if is_read && !matches!(case.kind, Harm::Lose) {
             // A torn tail is what a kill leaves; a flipped bit is not.
             let name = Path::new(&case.file).file_name().unwrap().to_str().unwrap();
             ended.says(name);
         }
+        place.is_as_it_should_be();
+        place.run().end().code(0);
+    });
+    // The journal, and the newest resume point, by a bit and by its half.
+    assert!(flipped_and_told.into_inner() >= 3, "damage of a stage at work is told by the exit code, too");
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_mends_goes_on_mending() {
+    let half_way = Place::half_way();
+    let record = half_way.stored("records-v").swap_remove(0);
+    let teacher = half_way.stored("records-v").into_iter().find(|path| path.contains("/teacher/")).unwrap();
+    let faults: Vec<String> = ["move#1", "moved#1", "line#1", "moved#2"]
+        .iter()
+        .map(|place| format!("quarantine.{place}"))
+        .chain(["stage.begin.teacher#1".to_owned(), "record.half#1".to_owned()])
+        .collect();
+    each(&faults, |fault| {
+        let place = half_way.copy();
+        harm(&place.path(&record), Harm::Flip);
+        harm(&place.path(&teacher), Harm::Truncate);
+        place.run().fault(&format!("{fault}=kill")).end().killed();
+        // Whether anything is left to be told depends on how far it came.
+        place.run().end().one_of(&[0, 4]);
         place.is_as_it_should_be();
         place.run().end().code(0);
     });

@@ -16,7 +16,11 @@ fn killed_at_any_place_the_same_command_completes_to_the_same_bytes() {
     assert!(addresses.len() >= ADDRESSES, "{} addresses", addresses.len());
     each(&addresses, |address| {
         let place = Place::new();
-        let ended = place.run().fault(&format!("{address}=kill")).end();
+        // Half of the places within a stage, without resume points.
+        let is_within = ["step.", "journal.", "images."].iter().any(|part| address.name.starts_with(part));
+        let call =
+            if is_within && address.count % 2 == 0 { place.run_without_resume_points() } else { place.run() };
+        let ended = call.fault(&format!("{address}=kill")).end();
         if !address.is_timed() || ended.was_killed() {
             ended.killed();
         }
@@ -91,4 +95,36 @@ fn three_kills_in_a_row_are_as_one() {
         }
         completes(&place);
     });
+}
+
+#[test]
+fn several_jobs_at_once_are_killed_and_go_on_alike() {
+    let faults: Vec<String> = (1..=reference().stages.len())
+        .step_by(6)
+        .flat_map(|n| {
+            [format!("record.half#{n}"), format!("step.moved#{}", 2 * n), format!("artifact.half#{n}")]
+        })
+        .collect();
+    each(&faults, |fault| {
+        for (first, second) in [("--jobs=2", "--jobs=1"), ("--jobs=1", "--jobs=3")] {
+            let place = Place::new();
+            let call = place.run().arg(first).env("RAYON_NUM_THREADS", "2");
+            call.fault(&format!("{fault}=kill")).end().killed();
+            let before = place.committed();
+            let ended = place.run().arg(second).end().code(0);
+            assert!(ended.finished().keys().all(|key| !before.contains(key)));
+            place.is_as_it_should_be();
+        }
+    });
+}
+
+#[test]
+fn what_is_resumed_costs_no_more_than_the_step_at_hand() {
+    // Of 12 steps of the teacher, 9 were taken, and a resume point was kept after each of them.
+    let place = Place::killed_at("step.forward#10");
+    place.run().env("STPP_FAILPOINT_LOG", "log").end().code(0);
+    let log = std::fs::read_to_string(place.path("log")).unwrap();
+    let steps = |log: &str| log.lines().filter(|line| line.starts_with("step.forward#")).count();
+    let all = reference().addresses.iter().filter(|address| address.name == "step.forward").count();
+    assert_eq!(steps(&log), all - 9, "the steps before the kill are not taken again");
 }

@@ -52,10 +52,20 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// The call that everything is about.
+    /// The call that everything is about: with a resume point after every step, so that there are many to lose.
     pub fn run(&self) -> Call {
+        self.run_with_resume_every("0")
+    }
+
+    /// The same with resume points as seldom as people have them, which is never within these seconds: an interrupted
+    /// training begins anew, and its journal is compared instead of written.
+    pub fn run_without_resume_points(&self) -> Call {
+        self.run_with_resume_every("300")
+    }
+
+    fn run_with_resume_every(&self, seconds: &str) -> Call {
         let args = ["exp", "run", "study.toml", "--store", "store", "--out", "report", "--json"];
-        Call::new(self.folder.path(), args).env("RAYON_NUM_THREADS", "1")
+        Call::new(self.folder.path(), args).arg("--resume-every").arg(seconds).env("RAYON_NUM_THREADS", "1")
     }
 
     /// Another call.

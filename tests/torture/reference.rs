@@ -79,7 +79,7 @@ width = 0.125
 output_stride = 16
 
 [train]
-iterations = 24
+iterations = 12
 batch = 4
 base_lr = 0.02
 head_lr = 1.0
@@ -87,7 +87,7 @@ crop = 32
 base_size = 32
 
 [retrain]
-iterations = 18
+iterations = 8
 
 [evaluate]
 points = 2
@@ -150,7 +150,12 @@ const PLACES: &[&str] = &[
     "folder",
     "images.half",
     "journal.half",
+    "environment.half",
+    "folder.half-removed",
     "labels.half",
+    "lease.made",
+    "lease.remove",
+    "lease.unmade",
     "record.half",
     "record.synced",
     "record.renamed",

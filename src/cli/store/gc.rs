@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
 
 use super::args::GcArgs;
 use super::busy::busy;
@@ -12,7 +13,7 @@ use crate::cli::output;
 use crate::store::Store;
 use crate::store::gc::{Garbage, GcPlan, Policy, Why, collect, plan};
 use crate::store::inventory::Inventory;
-use crate::store::lease::{Lease, Leases, Pace, Taken};
+use crate::store::lease::{Leases, Pace, Taken};
 
 /// Runs the command.
 pub(super) fn gc(args: &GcArgs) -> Result<(), Failure> {
@@ -29,23 +30,12 @@ pub(super) fn gc(args: &GcArgs) -> Result<(), Failure> {
             });
         }
     }
-    let leases = store.leases(Pace::default());
-    // Whoever begins to work now waits until this is over.
-    let _clearing = if args.delete { Some(clear(&leases)?) } else { None };
-    // Before the store is looked through: whoever ends in between has named what it wrote.
-    let busy = busy(&leases)?;
     let policy = Policy { drop: args.drop.iter().cloned().collect(), quarantine: args.quarantine };
-    let inventory = Inventory::of(&store).map_err(|error| {
-        // What it needs is not known, so that nothing can be told from garbage.
-        Failure::from(error)
-            .hint("nothing is removed before it can be read; `stpp store verify` looks at everything")
-    })?;
-    let plan = plan(&inventory, &policy, &busy);
-    if args.delete {
-        // Only who may write may delete.
-        let store = Store::open(path)?;
-        collect(&store, &plan)?;
-    }
+    let plan = if args.delete {
+        clean_up(path, &policy)?
+    } else {
+        planned(&store, &store.leases(Pace::default()), &policy)?
+    };
     if args.json {
         output::result(&serde_json::to_string(&plan).expect("a plan is plain data"));
     } else {
@@ -54,14 +44,31 @@ pub(super) fn gc(args: &GcArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn clear(leases: &Leases) -> Result<Lease, Failure> {
-    match leases.clearing()? {
-        Taken::Ours(lease) => Ok(lease),
+fn planned(store: &Store, leases: &Leases, policy: &Policy) -> Result<GcPlan, Failure> {
+    // Before the store is looked through: whoever ends in between has named what it wrote.
+    let busy = busy(leases)?;
+    let inventory = Inventory::of(store).map_err(|error| {
+        // What it needs is not known, so that nothing can be told from garbage.
+        Failure::from(error)
+            .hint("nothing is removed before it can be read; `stpp store verify` looks at everything")
+    })?;
+    Ok(plan(&inventory, policy, &busy))
+}
+
+/// Plans and removes.
+fn clean_up(path: &Path, policy: &Policy) -> Result<GcPlan, Failure> {
+    let store = Store::open(path)?;
+    let leases = store.leases(Pace::default());
+    let _lease = match leases.clearing()? {
+        Taken::Ours(lease) => lease,
         Taken::Theirs(live) => {
-            let message = format!("failed to clear the store: {} is doing that", live.words());
-            Err(Failure::new(FailureKind::Input, message))
+            let message = format!("failed to clean up {}: {} is doing so", path.display(), live.words());
+            return Err(Failure::new(FailureKind::Input, message));
         }
-    }
+    };
+    let plan = planned(&store, &leases, policy)?;
+    collect(&store, &plan)?;
+    Ok(plan)
 }
 
 fn words(plan: &GcPlan, args: &GcArgs) -> String {

@@ -63,6 +63,7 @@ pub fn import(root: &Path, archive: &Path, replace: bool) -> Result<Imported, Ar
     let records = documents.new_records(there.as_ref())?;
     let studies = documents.new_studies(there.as_ref(), replace)?;
     let store = Store::open(root)?;
+    // So that nobody takes what is not named yet for garbage.
     let leases = store.leases(Pace::default());
     let _presence = leases.presence(|_| ())?;
 

@@ -3,18 +3,19 @@
 //! The plan is a pure function of what is there ([`Inventory`]), of what is to be kept ([`Policy`]) and of who is working
 //! ([`Busy`]). Kept is what a kept study reaches: its own files and tables; the records of its stages and of all that those
 //! read; their artifacts, costs, environments; the indexes of labels whose every pack is such an artifact; the working
-//! folders of its stages that are not done, and the artifacts that their resume points name. What is not reached is
+//! folders of its stages that are not done, with the artifacts that their resume points name. What is not reached is
 //! garbage, but for files that are not ours.
 //!
-//! Removing goes on under a lease: who is about to work waits until it is over, and who is at work is in the plan. Who works
-//! is to be asked before the store is looked through: whoever ends in between has named what it wrote.
+//! Planning and removing go together under a lease ([`Leases::clearing`](super::lease::Leases::clearing)): who is about to
+//! work waits until it is free. Who is at work is asked before the store is looked through: whoever ends in between has
+//! named what it wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
-use super::inventory::{Inventory, LabelFile, RecordFile};
+use super::inventory::{Inventory, LabelFile, RecordFile, RunningFile};
 use super::{Store, StoreError};
 use crate::base::digest::Digest;
 use crate::base::fs;
@@ -142,9 +143,11 @@ pub fn plan(inventory: &Inventory, policy: &Policy, busy: &Busy) -> GcPlan {
     for study in inventory.studies.iter().filter(|study| !study.superseded) {
         studies.entry(&study.name).or_default().extend(&study.stages);
     }
-    let mut kept: BTreeSet<&str> = reach.of_stages(&busy.held);
-    let working = inventory.running.iter().filter(|(key, _)| busy.held.contains(key));
-    kept.extend(working.map(|(_, entry)| entry.path.as_str()));
+    // Of all that is kept at once: an index of labels may name packs that two studies left.
+    let mut stages_kept = busy.held.clone();
+    let mut kept: BTreeSet<&str> = BTreeSet::new();
+    let working = inventory.running.iter().filter(|file| busy.held.contains(&file.key));
+    kept.extend(working.flat_map(|file| reach.of_running(file)));
     let someone = busy.someone || !busy.held.is_empty();
     let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
     let mut holdings = Vec::new();
@@ -156,10 +159,12 @@ pub fn plan(inventory: &Inventory, policy: &Policy, busy: &Busy) -> GcPlan {
             *owners.entry(file).or_default() += 1;
         }
         if !dropped {
-            kept.extend(&files);
+            stages_kept.extend(stages);
+            kept.extend(reach.of_name(name));
         }
         holdings.push((Holding { study: (*name).to_owned(), bytes: 0, only: 0, dropped, held }, files));
     }
+    kept.extend(reach.of_stages(&stages_kept));
     let sizes: BTreeMap<&str, u64> =
         inventory.entries().map(|entry| (entry.path.as_str(), entry.bytes)).collect();
     let mut plan = GcPlan::default();
@@ -222,7 +227,7 @@ fn candidates<'a>(inventory: &'a Inventory, policy: &'a Policy) -> impl Iterator
     let labels = inventory.labels.iter().map(move |f| document(f.superseded, Why::Labels, &f.entry));
     let objects = inventory.objects.iter().map(move |(_, entry)| garbage(Why::Object, entry));
     let beside = inventory.beside.iter().map(move |(_, entry)| garbage(Why::Beside, entry));
-    let running = inventory.running.iter().map(move |(_, entry)| garbage(Why::Running, entry));
+    let running = inventory.running.iter().map(move |file| garbage(Why::Running, &file.entry));
     let tables = inventory.tables.iter().map(move |(_, entry)| garbage(Why::Tables, entry));
     let cache = inventory.cache.iter().map(move |entry| garbage(Why::Cache, entry));
     let unfinished = inventory.unfinished.iter().map(move |entry| garbage(Why::Unfinished, entry));
@@ -245,26 +250,37 @@ struct Reach<'a> {
     records: BTreeMap<StageKey, &'a RecordFile>,
     objects: BTreeMap<Digest, &'a str>,
     labels: Vec<&'a LabelFile>,
-    stages: BTreeMap<StageKey, Vec<&'a str>>,
+    beside: BTreeMap<StageKey, Vec<&'a str>>,
+    running: BTreeMap<StageKey, Vec<&'a RunningFile>>,
 }
 
 impl<'a> Reach<'a> {
     fn new(inventory: &'a Inventory) -> Self {
         let records: BTreeMap<_, _> =
             inventory.records.iter().filter(|file| !file.superseded).map(|file| (file.key, file)).collect();
-        let mut stages: BTreeMap<StageKey, Vec<&str>> = BTreeMap::new();
+        let mut beside: BTreeMap<StageKey, Vec<&str>> = BTreeMap::new();
+        for (key, entry) in &inventory.beside {
+            beside.entry(*key).or_default().push(&entry.path);
+        }
         // What a stage needs to go on is of use until it is done.
-        let going_on = inventory.running.iter().filter(|(key, _)| !records.contains_key(key));
-        for (key, entry) in inventory.beside.iter().chain(going_on) {
-            stages.entry(*key).or_default().push(&entry.path);
+        let mut running: BTreeMap<StageKey, Vec<&RunningFile>> = BTreeMap::new();
+        for file in inventory.running.iter().filter(|file| !records.contains_key(&file.key)) {
+            running.entry(file.key).or_default().push(file);
         }
         Self {
             inventory,
             records,
             objects: inventory.objects.iter().map(|(digest, entry)| (*digest, entry.path.as_str())).collect(),
             labels: inventory.labels.iter().filter(|file| !file.superseded).collect(),
-            stages,
+            beside,
+            running,
         }
+    }
+
+    /// A file of a working folder, with what the stage has left so far.
+    fn of_running(&self, file: &'a RunningFile) -> impl Iterator<Item = &'a str> {
+        let outputs = file.outputs.iter().filter_map(|digest| self.objects.get(digest).copied());
+        outputs.chain(std::iter::once(file.entry.path.as_str()))
     }
 
     /// The files of stages and of all that they read.
@@ -274,12 +290,10 @@ impl<'a> Reach<'a> {
         let mut seen = stages.clone();
         let mut open: Vec<StageKey> = stages.iter().copied().collect();
         while let Some(key) = open.pop() {
-            files.extend(self.stages.get(&key).into_iter().flatten());
-            let Some(record) = self.records.get(&key) else {
-                let left = self.inventory.left.iter().filter(|(stage, _)| *stage == key);
-                outputs.extend(left.map(|(_, digest)| digest));
-                continue;
-            };
+            files.extend(self.beside.get(&key).into_iter().flatten());
+            let running = self.running.get(&key).into_iter().flatten();
+            files.extend(running.flat_map(|file| self.of_running(file)));
+            let Some(record) = self.records.get(&key) else { continue };
             files.insert(record.entry.path.as_str());
             outputs.extend(&record.outputs);
             open.extend(record.inputs.iter().filter(|&&input| seen.insert(input)));
@@ -293,11 +307,16 @@ impl<'a> Reach<'a> {
     /// The files of a study.
     fn of_study(&self, name: &str, stages: &BTreeSet<StageKey>) -> BTreeSet<&'a str> {
         let mut files = self.of_stages(stages);
-        let studies = self.inventory.studies.iter().filter(|file| file.name == name && !file.superseded);
-        files.extend(studies.map(|file| file.entry.path.as_str()));
-        let tables = self.inventory.tables.iter().filter(|(study, _)| study == name);
-        files.extend(tables.map(|(_, entry)| entry.path.as_str()));
+        files.extend(self.of_name(name));
         files
+    }
+
+    /// The files that go by a study's name: its own, and its tables.
+    fn of_name(&self, name: &str) -> Vec<&'a str> {
+        let studies = self.inventory.studies.iter().filter(|file| file.name == name && !file.superseded);
+        let tables = self.inventory.tables.iter().filter(|(study, _)| study == name);
+        let tables = tables.map(|(_, entry)| entry.path.as_str());
+        studies.map(|file| file.entry.path.as_str()).chain(tables).collect()
     }
 }
 

@@ -22,7 +22,7 @@ struct Stage {
     done: bool,
     superseded: bool,
     costs: bool,
-    running: bool,
+    running: Option<Vec<usize>>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,8 +36,10 @@ const OBJECTS: usize = 8;
 
 fn shape() -> impl Strategy<Value = Shape> {
     let some = |n: usize| prop::collection::vec(0..n.max(1), 0..4);
-    let stage = (some(64), some(OBJECTS), any::<[bool; 4]>()).prop_map(|(inputs, outputs, flags)| {
-        let [done, superseded, costs, running] = flags;
+    let running = prop::option::of(some(OBJECTS));
+    let stage = (some(64), some(OBJECTS), any::<[bool; 3]>(), running);
+    let stage = stage.prop_map(|(inputs, outputs, flags, running)| {
+        let [done, superseded, costs] = flags;
         Stage { inputs, outputs, done, superseded: superseded && done, costs, running }
     });
     let study = (some(64), any::<bool>(), any::<bool>()).prop_map(|(stages, tables, superseded)| Study {
@@ -108,12 +110,10 @@ impl Shape {
             if stage.costs {
                 inventory.beside.push((key(at), entry(&format!("costs-{at}"))));
             }
-            if stage.running {
-                inventory.running.push((key(at), entry(&format!("running-{at}"))));
-                if !stage.done {
-                    let left = stage.outputs.iter().map(|&output| (key(at), object(output)));
-                    inventory.left.extend(left);
-                }
+            if let Some(outputs) = &stage.running {
+                let outputs = outputs.iter().map(|&output| object(output)).collect();
+                let entry = entry(&format!("running-{at}"));
+                inventory.running.push(RunningFile { entry, key: key(at), outputs });
             }
         }
         for (at, study) in self.studies.iter().enumerate() {
@@ -171,7 +171,7 @@ impl Shape {
                 needed.insert(format!("tables-{at}"));
             }
         }
-        let mut left = BTreeSet::new();
+        let (mut left, mut so_far) = (BTreeSet::new(), BTreeSet::new());
         for (at, stage) in self.stages.iter().enumerate().filter(|(at, _)| self.is_needed(*at, studies)) {
             if stage.done {
                 needed.insert(format!("record-{at}"));
@@ -180,12 +180,12 @@ impl Shape {
             if stage.costs {
                 needed.insert(format!("costs-{at}"));
             }
-            if stage.running && !stage.done {
+            if let Some(outputs) = stage.running.as_ref().filter(|_| !stage.done) {
                 needed.insert(format!("running-{at}"));
-                left.extend(stage.outputs.iter().copied());
+                so_far.extend(outputs.iter().copied());
             }
         }
-        needed.extend(left.iter().filter(|&&at| self.objects[at]).map(|at| format!("object-{at}")));
+        needed.extend(left.union(&so_far).filter(|&&at| self.objects[at]).map(|at| format!("object-{at}")));
         for (at, packs) in self.labels.iter().enumerate() {
             if packs.iter().all(|pack| left.contains(pack)) {
                 needed.insert(format!("labels-{at}"));
@@ -270,6 +270,31 @@ proptest! {
         let order: Vec<Why> = plan.remove.iter().map(|garbage| garbage.why).collect();
         prop_assert!(order.is_sorted());
     }
+}
+
+#[test]
+fn an_index_of_labels_that_two_studies_left_stays_while_both_do() {
+    let stage = |output| Stage {
+        inputs: Vec::new(),
+        outputs: vec![output],
+        done: true,
+        superseded: false,
+        costs: false,
+        running: None,
+    };
+    let study = |stage| Study { stages: vec![stage], tables: false, superseded: false };
+    let mut shape = Shape {
+        stages: vec![stage(0), stage(1)],
+        studies: vec![study(0), study(1)],
+        labels: vec![vec![0, 1]],
+        objects: vec![true; OBJECTS],
+        drop: vec![false; 2],
+        quarantine: false,
+    };
+    let goes = |shape: &Shape| paths(&plan(&shape.inventory(), &shape.policy(), &Busy::default()).remove);
+    assert!(!goes(&shape).contains("labels-0"));
+    shape.drop[1] = true;
+    assert!(goes(&shape).is_superset(&["labels-0", "object-1"].map(str::to_owned).into()));
 }
 
 #[test]

@@ -110,7 +110,8 @@ impl Inventory {
                 }
                 Some(Place::Beside(key)) => inventory.beside.push((key, entry)),
                 Some(Place::Running(key)) => {
-                    let outputs = named_by(&store.root().join(&entry.path))?.into_iter().collect();
+                    let named = named_by(&store.root().join(&entry.path))?;
+                    let outputs = named.into_iter().flatten().collect();
                     inventory.running.push(RunningFile { entry, key, outputs });
                 }
                 Some(Place::Quarantined) => inventory.quarantined.push(entry),
@@ -177,5 +178,60 @@ impl Inventory {
         let others = [&self.cache, &self.unfinished, &self.quarantined, &self.fixed, &self.foreign];
         let others = others.into_iter().flatten();
         studies.chain(records).chain(labels).chain(objects).chain(stages).chain(tables).chain(others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Kind;
+    use crate::store::Artifact;
+    use crate::store::running::{ResumeHead, ResumePoint};
+
+    #[test]
+    fn what_only_a_resume_point_names_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let key = StageKey(Digest::of(b"stage"));
+        let model = Artifact { digest: store.put(b"model").unwrap(), bytes: 5 };
+        let outputs = [("model@3".to_owned(), model)].into();
+        let head = ResumeHead { step: 3, outputs, ..ResumeHead::default() };
+        let point = ResumePoint { head, ..ResumePoint::default() };
+        store.running(Kind::Teacher, key).write_resume(&point).unwrap();
+        let named = || {
+            let running = Inventory::of(&store).unwrap().running;
+            assert_eq!(running.len(), 1);
+            assert_eq!(running[0].key, key);
+            (running[0].entry.path.clone(), running[0].outputs.iter().copied().collect::<Vec<_>>())
+        };
+        let (path, outputs) = named();
+        assert_eq!(outputs, [model.digest]);
+        std::fs::write(folder.path().join(path), "damaged").unwrap();
+        assert_eq!(named().1, []);
+        let survey = crate::store::verify::verify(&store).unwrap();
+        assert_eq!(survey.damage.len(), 1, "{survey:?}");
+    }
+
+    #[test]
+    fn every_file_is_somewhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        store.put(b"model").unwrap();
+        let paths = [
+            "notes.txt",
+            "objects-v1/ab/.tmp-1",
+            "tables/a/b.parquet",
+            "costs-v1/teacher/x",
+            "leases-v1/gc.0",
+        ];
+        for path in paths {
+            crate::base::fs::write_atomically(&folder.path().join(path), b"").unwrap();
+        }
+        let inventory = Inventory::of(&store).unwrap();
+        let mut listed: Vec<&Entry> = inventory.entries().collect();
+        listed.sort();
+        assert_eq!(listed, walk(folder.path()).unwrap().iter().collect::<Vec<_>>());
+        let foreign: Vec<_> = inventory.foreign.iter().map(|entry| entry.path.as_str()).collect();
+        assert_eq!(foreign, ["costs-v1/teacher/x", "notes.txt"]);
     }
 }

@@ -239,25 +239,25 @@ impl Running<'_> {
     }
 }
 
-/// The artifacts that a file of a working folder names, which no record names yet: those of a resume point. A file that
-/// is none, or is damaged, names nothing.
+/// The artifacts that a file of a working folder names, which no record names yet: those of a resume point, where it is
+/// whole. Other files name none.
 ///
 /// # Errors
 /// A file that can't be read.
-pub fn named_by(path: &Path) -> Result<Vec<Digest>, StoreError> {
+pub fn named_by(path: &Path) -> Result<Option<Vec<Digest>>, StoreError> {
     let is_point =
         path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(RESUME));
     if !is_point {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         // Its stage was done meanwhile.
-        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) if error.is_not_found() => return Ok(Some(Vec::new())),
         Err(error) => return Err(error.into()),
     };
-    let point = read_resume(&bytes);
-    Ok(point.map_or_else(Vec::new, |point| point.head.outputs.values().map(|output| output.digest).collect()))
+    let named = |point: ResumePoint| point.head.outputs.values().map(|output| output.digest).collect();
+    Ok(read_resume(&bytes).map(named))
 }
 
 fn read_resume(bytes: &[u8]) -> Option<ResumePoint> {

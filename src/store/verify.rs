@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::labels::LabelIndex;
 use super::layout::{self, Place};
 use super::pack::Pack;
+use super::running::named_by;
 use super::sealed::Found;
 use super::{Record, Store, StoreError, StoredStudy};
 use crate::base::digest::Digest;
@@ -86,6 +87,7 @@ pub fn verify(store: &Store) -> Result<Survey, StoreError> {
     inspection.studies(&studies);
     let whole = inspection.records(&store.record_files()?, &files.objects);
     inspection.labels(&store.label_files()?, &packs);
+    inspection.running(&files)?;
     let mut damage = inspection.damage;
     damage.sort();
     Ok(Survey {
@@ -372,6 +374,17 @@ impl Inspection<'_> {
             let advice = "move it away; labels that are asked for again are made anew".to_owned();
             self.damage.push(Damage { path: self.relative(&found.path), what, whose: Vec::new(), advice });
         }
+    }
+
+    /// Resume points. Journals and results of single images may be torn at their end, and are looked at when they are used.
+    fn running(&mut self, files: &Files) -> Result<(), StoreError> {
+        for entry in files.sorts.get(&Sort::Running).into_iter().flatten() {
+            let Place::Running(key) = Place::of(&entry.path) else { continue };
+            if named_by(&self.store.root().join(&entry.path))?.is_none() {
+                self.blame(entry.path.clone(), "it is no sound resume point".to_owned(), &[key]);
+            }
+        }
+        Ok(())
     }
 
     /// Notes damage to a file of some stages.

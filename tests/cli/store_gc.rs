@@ -94,6 +94,32 @@ fn without_a_wish_only_what_nobody_needs_goes() {
 }
 
 #[test]
+fn what_a_process_at_work_may_need_waits() {
+    let test = Test::new().spec("study.toml", &ablation("tiny", "[0]"));
+    let long = ["exp", "run", "study.toml", "--set", "train.iterations=4000"];
+    let gc = ["store", "gc", "--drop", "tiny"];
+    let ran = test.signalled(long, "INT", |event| {
+        if event["event"] != "advanced" || event["stage"]["kind"] != "teacher" {
+            return false;
+        }
+        let delete = [&gc[..], &["--delete"]].concat();
+        let told = test.run(delete).success();
+        told.stdout_has("kept: a process works on it").stdout_has("left alone while a process works");
+        assert!(test.path(".stpp/cache-v1").exists());
+        true
+    });
+    ran.code(5);
+    test.run(["store", "verify"]).success().stdout_has("tiny");
+    // A process that is gone, however it went, holds nothing.
+    let plan = test.run([&gc[..], &["--json"]].concat()).success().json();
+    assert_eq!(plan["waiting"], serde_json::json!([]));
+    assert!(plan["remove"].as_array().unwrap().iter().any(|one| one["why"] == "record"), "{plan}");
+    // What the interrupted stage goes on from stays while its ablation does.
+    test.run(["store", "gc", "--delete"]).success();
+    assert!(test.path(".stpp/running-v1").exists());
+}
+
+#[test]
 fn what_cannot_be_read_stops_a_removal() {
     let test = two();
     let record = guarded(&test).into_iter().find(|name| name.starts_with("records-v2/teacher")).unwrap();

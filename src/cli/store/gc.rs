@@ -45,7 +45,7 @@ pub(super) fn gc(args: &GcArgs) -> Result<(), Failure> {
 }
 
 fn planned(store: &Store, leases: &Leases, policy: &Policy) -> Result<GcPlan, Failure> {
-    // Who came after this look waits, or is not relied on.
+    // Before the store is looked through: whoever ends in between has named what it wrote.
     let busy = busy(leases)?;
     let inventory = Inventory::of(store).map_err(|error| {
         // What it needs is not known, so that nothing can be told from garbage.

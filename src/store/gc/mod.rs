@@ -6,8 +6,9 @@
 //! folders of its stages that are not done, with the artifacts that their resume points name. What is not reached is
 //! garbage, but for files that are not ours.
 //!
-//! Planning and removing go together under a lease ([`Leases::clearing`](super::lease::Leases::clearing)): who is about to work waits until it is free, and who is at
-//! work already is seen by the plan.
+//! Planning and removing go together under a lease ([`Leases::clearing`](super::lease::Leases::clearing)): who is about to
+//! work waits until it is free. Who is at work is asked before the store is looked through: whoever ends in between has
+//! named what it wrote.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -142,7 +143,9 @@ pub fn plan(inventory: &Inventory, policy: &Policy, busy: &Busy) -> GcPlan {
     for study in inventory.studies.iter().filter(|study| !study.superseded) {
         studies.entry(&study.name).or_default().extend(&study.stages);
     }
-    let mut kept: BTreeSet<&str> = reach.of_stages(&busy.held);
+    // Of all that is kept at once: an index of labels may name packs that two studies left.
+    let mut stages_kept = busy.held.clone();
+    let mut kept: BTreeSet<&str> = BTreeSet::new();
     let working = inventory.running.iter().filter(|file| busy.held.contains(&file.key));
     kept.extend(working.flat_map(|file| reach.of_running(file)));
     let someone = busy.someone || !busy.held.is_empty();
@@ -156,10 +159,12 @@ pub fn plan(inventory: &Inventory, policy: &Policy, busy: &Busy) -> GcPlan {
             *owners.entry(file).or_default() += 1;
         }
         if !dropped {
-            kept.extend(&files);
+            stages_kept.extend(stages);
+            kept.extend(reach.of_name(name));
         }
         holdings.push((Holding { study: (*name).to_owned(), bytes: 0, only: 0, dropped, held }, files));
     }
+    kept.extend(reach.of_stages(&stages_kept));
     let sizes: BTreeMap<&str, u64> =
         inventory.entries().map(|entry| (entry.path.as_str(), entry.bytes)).collect();
     let mut plan = GcPlan::default();
@@ -302,11 +307,16 @@ impl<'a> Reach<'a> {
     /// The files of a study.
     fn of_study(&self, name: &str, stages: &BTreeSet<StageKey>) -> BTreeSet<&'a str> {
         let mut files = self.of_stages(stages);
-        let studies = self.inventory.studies.iter().filter(|file| file.name == name && !file.superseded);
-        files.extend(studies.map(|file| file.entry.path.as_str()));
-        let tables = self.inventory.tables.iter().filter(|(study, _)| study == name);
-        files.extend(tables.map(|(_, entry)| entry.path.as_str()));
+        files.extend(self.of_name(name));
         files
+    }
+
+    /// The files that go by a study's name: its own, and its tables.
+    fn of_name(&self, name: &str) -> Vec<&'a str> {
+        let studies = self.inventory.studies.iter().filter(|file| file.name == name && !file.superseded);
+        let tables = self.inventory.tables.iter().filter(|(study, _)| study == name);
+        let tables = tables.map(|(_, entry)| entry.path.as_str());
+        studies.map(|file| file.entry.path.as_str()).chain(tables).collect()
     }
 }
 

@@ -273,6 +273,31 @@ proptest! {
 }
 
 #[test]
+fn an_index_of_labels_that_two_studies_left_stays_while_both_do() {
+    let stage = |output| Stage {
+        inputs: Vec::new(),
+        outputs: vec![output],
+        done: true,
+        superseded: false,
+        costs: false,
+        running: None,
+    };
+    let study = |stage| Study { stages: vec![stage], tables: false, superseded: false };
+    let mut shape = Shape {
+        stages: vec![stage(0), stage(1)],
+        studies: vec![study(0), study(1)],
+        labels: vec![vec![0, 1]],
+        objects: vec![true; OBJECTS],
+        drop: vec![false; 2],
+        quarantine: false,
+    };
+    let goes = |shape: &Shape| paths(&plan(&shape.inventory(), &shape.policy(), &Busy::default()).remove);
+    assert!(!goes(&shape).contains("labels-0"));
+    shape.drop[1] = true;
+    assert!(goes(&shape).is_superset(&["labels-0", "object-1"].map(str::to_owned).into()));
+}
+
+#[test]
 fn a_plan_is_carried_out_and_leaves_no_empty_folder() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

@@ -6,7 +6,7 @@
 //! selection.toml ─spec─▶ Ablation ─plan─▶ one graph of stages ─run─▶ stages, in order, on a device
 //!                                          equal ones merged            │
 //!                                               │ done already?         ├─ Event ─▶ screen: bars, lines, JSON
-//!                                               ▼                       │
+//!                                               ▼                       ├─ journal and resume points, while it lasts
 //!                                             store ◀─ artifacts, then the record
 //!                                               │
 //!                                               └─▶ report ─▶ report.md, and six tables (track)
@@ -16,7 +16,8 @@
 //! experiment. Every experiment is a chain of *stages* (`prepare`, `teacher`, `score`, `label`, `select`, `retrain`,
 //! `evaluate`), and a stage's key is the digest of all that its bytes depend on: experiments with a key in common share
 //! the work. A stage is done when its record is in the store. So a run that was stopped goes on, a changed arm computes
-//! what it changed, and a report is a pure function of the store.
+//! what it changed, and a report is a pure function of the store. A stage that was stopped goes on from its working folder,
+//! to the same bits; several processes share a store by leases; and what is damaged is told before it is made anew.
 //!
 //! # The map
 //!
@@ -32,9 +33,9 @@
 //! | [`metric`] | what is measured, each measure in one file |
 //! | [`train`] | the loop, SGD, schedule, prediction, evaluation |
 //! | [`method`] | the paper, readable beside it: stability, selection by image and by pixel |
-//! | [`store`] | artifacts by content, records, studies |
+//! | [`store`] | artifacts by content, records, studies; journals, resume points, leases; what is damaged, what may go |
 //! | [`stage`] | the glue of each kind of stage: the only place where store and learning meet |
-//! | [`run`] | binds a plan to files and a device, and runs what is missing |
+//! | [`run`] | binds a plan to files and a device, runs what is missing, computes again what is doubted |
 //! | [`track`] | tables under a schema, and Parquet |
 //! | [`screen`] | what a person or a program sees of a run |
 //! | [`report`] | rows, statistics, and the page |
@@ -53,6 +54,12 @@
 //!   network; [`stage`] and [`run`] name candle for the device alone.
 //! - **A stage's outputs have wishes.** Which checkpoints are kept, and when validation is looked at, changes no other bit, so
 //!   it is no part of a key: see [`plan::graph::Want`].
+//!
+//! - **A record holds nothing of its machine.** Two machines of one numerics class write the same record, so that a late
+//!   owner's commit changes nothing. What a stage was executed on stands beside it, as costs do.
+//! - **A journal lasts as long as its stage.** When the stage is done, its points are an artifact, checked by digest like any
+//!   other, and tables are made of that; faults and attempts go to the costs.
+//! - **A lease has generations**, each created exclusively: a takeover can't take a younger owner's lease for the dead one's.
 //!
 //! # In code
 //!

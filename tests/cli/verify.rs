@@ -58,9 +58,7 @@ fn a_finished_study_is_identical_by_spec_name_and_run_with_any_number_of_threads
         let ran = test.run(["exp", "verify", "study.toml", "--threads", threads]).success();
         ran.stdout_has("identical: 20 of 20 stages").stdout_has("4 of 4 steps");
     }
-    test.run(["exp", "verify", "tiny", "--stage", "teacher"])
-        .success()
-        .stdout_has("identical: 1 of 1 stage");
+    test.run(["exp", "verify", "tiny", "--stage", "teacher"]).success().stdout_has("identical: 1 of 1 stage");
     let shown = test.run(["exp", "show", "tiny"]).success().stdout();
     let run = shown.lines().find(|line| line.contains("supervised")).unwrap();
     let run = run.split_whitespace().next().unwrap();

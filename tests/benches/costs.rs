@@ -1,7 +1,9 @@
 //! What it costs that nothing is lost: `cargo bench --bench costs [-- --pairs N]`.
 //!
-//! - A training with journal and resume points against the same training without, by turns. The median of the ratios is
-//!   what checkpointing costs; run it on a quiet machine.
+//! - A training with journal and resume points against the same training without, by turns, on one thread, which is
+//!   steadier than two. The median of the ratios is what checkpointing costs; run it on a quiet machine. Beside it, the
+//!   share of the time that was spent in the calls that keep something, which is less noisy and leaves side effects out.
+//!   Once as by default, and once with a resume point as often as one a second would be asked for.
 //! - The trace, which both keep: its time alone, as a share of a training's.
 //! - What a stage costs beside its work: taking the lease, writing record, costs, environment, clearing away.
 
@@ -10,7 +12,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use stpp::base::progress::Quiet;
+use stpp::base::digest::Digest;
+use stpp::base::progress::{Progress, Quiet};
 use stpp::plan::{Kind, Node};
 use stpp::run::cadence::Cadence;
 use stpp::run::desk::StageDesk;
@@ -19,13 +22,15 @@ use stpp::run::signal::Stop;
 use stpp::run::{Event, Executor, PlannedStudy, Settings, Sink, numerics};
 use stpp::spec::ablation::Ablation;
 use stpp::spec::{Process, Spec, load};
-use stpp::stage::desk::Standing;
+use stpp::stage::desk::{Desk, Standing};
 use stpp::stage::pixels::PreparedPixels;
 use stpp::stage::{self, Context};
-use stpp::store::Store;
+use stpp::store::running::{ResumeHead, ResumePoint};
+use stpp::store::{Store, StoreError};
+use stpp::train::evaluate::Kept;
 use stpp::train::trace::Trace;
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Adds the seconds of stages up.
 #[derive(Default)]
@@ -42,7 +47,7 @@ impl Sink for Seconds {
 
 fn main() -> Result<(), Failure> {
     let mut words = std::env::args().skip_while(|word| word != "--pairs");
-    let pairs: usize = words.nth(1).map_or(Ok(7), |count| count.parse())?;
+    let pairs: usize = words.nth(1).map_or(Ok(11), |count| count.parse())?;
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let Spec::Experiment(experiment) = load(&root.join("experiments/synthetic/st.toml"), &[], &Process)?.spec
     else {
@@ -65,25 +70,33 @@ fn main() -> Result<(), Failure> {
     );
 
     let teacher = study.graph.nodes().iter().find(|node| node.kind == Kind::Teacher).expect("there is one");
-    let (mut alone, mut ratios) = (Vec::new(), Vec::new());
-    for pair in 0..pairs {
-        // The second of two is warmer: each has its turn.
-        let (without, with) = if pair % 2 == 0 {
-            let without = train(&study, &store, teacher, false)?;
-            (without, train(&study, &store, teacher, true)?)
-        } else {
-            let with = train(&study, &store, teacher, true)?;
-            (train(&study, &store, teacher, false)?, with)
-        };
-        println!("{:.3} s without, {:.3} s with", without.as_secs_f64(), with.as_secs_f64());
-        ratios.push(with.as_secs_f64() / without.as_secs_f64());
-        alone.push(without.as_secs_f64());
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let train = |every: Option<Duration>| pool.install(|| train(&study, &store, teacher, every));
+    let mut alone = Vec::new();
+    for every in [Settings::default().resume_every, Duration::from_secs(1)] {
+        let (mut ratios, mut shares) = (Vec::new(), Vec::new());
+        for pair in 0..pairs {
+            // The second of two is warmer: each has its turn.
+            let (without, with) = if pair % 2 == 0 {
+                let without = train(None)?;
+                (without, train(Some(every))?)
+            } else {
+                let with = train(Some(every))?;
+                (train(None)?, with)
+            };
+            ratios.push(with.seconds / without.seconds);
+            shares.push(with.keeping / with.seconds);
+            alone.push(without.seconds);
+        }
+        println!(
+            "a resume point every {} s: {:.4} of the time without (median of {pairs} pairs); {:.2} % of it in calls that \
+             keep",
+            every.as_secs(),
+            median(ratios),
+            100.0 * median(shares)
+        );
     }
     let steps = teacher.cost.steps;
-    println!(
-        "journal and resume points: {:.4} of the time without (median of {pairs} pairs)",
-        median(ratios)
-    );
 
     let watch = Instant::now();
     let mut trace = Trace::new(steps);
@@ -93,8 +106,15 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// How long a training takes, with a desk that keeps what a resume needs, or without.
-fn train(study: &PlannedStudy, store: &Store, node: &Node, keeping: bool) -> Result<Duration, Failure> {
+/// What a training took, in seconds.
+struct Took {
+    seconds: f64,
+    /// In calls that keep something.
+    keeping: f64,
+}
+
+/// Trains with a desk that keeps what a resume needs, or without.
+fn train(study: &PlannedStudy, store: &Store, node: &Node, every: Option<Duration>) -> Result<Took, Failure> {
     let prepare = node.inputs[0];
     let record = store.record(Kind::Prepare, prepare)?.expect("it is done");
     let dataset = &study.data[&prepare];
@@ -111,20 +131,75 @@ fn train(study: &PlannedStudy, store: &Store, node: &Node, keeping: bool) -> Res
         inputs: vec![&record],
     };
     let watch = Instant::now();
-    if keeping {
-        let mut quiet = Seconds::default();
-        let sink: Mutex<&mut dyn Sink> = Mutex::new(&mut quiet);
-        let (stop, halt) = (Stop::default(), AtomicBool::new(false));
-        let name = StageName::of(node, 1, 1, "");
-        let running = store.running(node.kind, node.key);
-        let cadence = Cadence::new(Settings::default().resume_every);
-        let mut desk = StageDesk::new(&sink, (&stop, &halt), &name, node, running, cadence);
-        stage::run(&node.work, &context, &mut desk)?;
-        desk.close()?.1.remove()?;
-    } else {
+    let Some(every) = every else {
         stage::run(&node.work, &context, &mut Standing(&mut Quiet::default()))?;
+        return Ok(Took { seconds: watch.elapsed().as_secs_f64(), keeping: 0.0 });
+    };
+    let mut quiet = Seconds::default();
+    let sink: Mutex<&mut dyn Sink> = Mutex::new(&mut quiet);
+    let (stop, halt) = (Stop::default(), AtomicBool::new(false));
+    let name = StageName::of(node, 1, 1, "");
+    let running = store.running(node.kind, node.key);
+    let desk = StageDesk::new(&sink, (&stop, &halt), &name, node, running, Cadence::new(every));
+    let mut timed = Timed { desk, spent: Duration::ZERO };
+    stage::run(&node.work, &context, &mut timed)?;
+    let Timed { desk, spent } = timed;
+    desk.close()?.1.remove()?;
+    Ok(Took { seconds: watch.elapsed().as_secs_f64(), keeping: spent.as_secs_f64() })
+}
+
+/// A desk whose calls that keep something are timed.
+struct Timed<D> {
+    desk: D,
+    spent: Duration,
+}
+
+impl<D: Desk> Timed<D> {
+    fn time<T>(&mut self, call: impl FnOnce(&mut D) -> T) -> T {
+        let watch = Instant::now();
+        let result = call(&mut self.desk);
+        self.spent += watch.elapsed();
+        result
     }
-    Ok(watch.elapsed())
+}
+
+impl<D: Desk> Progress for Timed<D> {
+    fn advance(&mut self, done: u64, total: u64, note: &str) {
+        self.desk.advance(done, total, note);
+    }
+
+    fn metric(&mut self, key: &str, step: u64, value: f64) {
+        self.time(|desk| desk.metric(key, step, value));
+    }
+
+    fn note(&mut self, message: &str) {
+        self.desk.note(message);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.desk.stop_requested()
+    }
+}
+
+impl<D: Desk> Desk for Timed<D> {
+    fn resume(
+        &mut self,
+        suits: &mut dyn FnMut(&ResumeHead) -> bool,
+    ) -> Result<Option<ResumePoint>, StoreError> {
+        self.time(|desk| desk.resume(suits))
+    }
+
+    fn is_due(&self, ends_epoch: bool) -> bool {
+        self.desk.is_due(ends_epoch)
+    }
+
+    fn keep(&mut self, point: ResumePoint) -> Result<(), StoreError> {
+        self.time(|desk| desk.keep(point))
+    }
+
+    fn images(&mut self, identity: Digest) -> Result<Box<dyn Kept>, StoreError> {
+        self.time(|desk| desk.images(identity))
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

@@ -104,6 +104,11 @@ impl Running {
         }
     }
 
+    /// Whether a word was written to standard output so far.
+    pub fn has_said(&self, word: &str) -> bool {
+        read(&self.said).contains(word)
+    }
+
     /// Waits until something is so; a call that ends before fails.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&str) -> bool) {

@@ -49,7 +49,9 @@ fn main() -> Result<(), Failure> {
     let mut words = std::env::args().skip_while(|word| word != "--pairs");
     let pairs: usize = words.nth(1).map_or(Ok(11), |count| count.parse())?;
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Spec::Experiment(experiment) = load(&root.join("experiments/synthetic/st.toml"), &[], &Process)?.spec
+    let Spec::Experiment(experiment) =
+        load(&root.join("experiments/synthetic/st.toml"), &["train.iterations=300".to_owned()], &Process)?
+            .spec
     else {
         return Err("it is an experiment".into());
     };

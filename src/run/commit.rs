@@ -1,6 +1,7 @@
 //! The record of a stage that was run, with what an earlier run of the same stage left beside it.
 
-use super::executor::{Failed, RunError};
+use super::crew::Failed;
+use super::executor::RunError;
 use crate::plan::Node;
 use crate::stage::{self, Left, metrics};
 use crate::store::journal::Point;

@@ -1,13 +1,25 @@
-//! Running a plan: bind it to files, go through its stages in order, tell the screen, stop when asked.
+//! Running a plan: bind it to files, run what is missing, stop when asked, go on where it was stopped.
 //!
-//! [`bind`] opens the data of every experiment, [`study`] merges their chains into one graph, [`executor`] runs
-//! what is not in the store, [`event`] is the one stream that screens and trackers read, [`numerics`] names all
-//! that may change bits, [`capture`] what else is worth knowing of a machine, [`signal`] listens for Ctrl-C.
+//! | file | what it is |
+//! |---|---|
+//! | [`bind`] | opens the data of every experiment |
+//! | [`study`] | merges their chains into one graph |
+//! | [`executor`] | runs what is not in the store: how, what it did, why it ended |
+//! | `crew`, `queue` | the workers, and which stage is next |
+//! | [`desk`], [`cadence`] | where a stage works: events, journal, resume points; when one is due |
+//! | `commit` | the record of a stage that was run |
+//! | [`mend`] | what is done about damage |
+//! | [`verify`], [`recount`] | computes stages again, and compares every value |
+//! | [`event`] | the one stream that screens and trackers read |
+//! | [`signal`] | being asked to stop |
+//! | [`device`], [`numerics`], [`capture`] | where it computes, what of that may change bits, what else is worth knowing |
+//! | [`golden`] | a tiny training whose every bit is known |
 
 pub mod bind;
 pub mod cadence;
 pub mod capture;
 mod commit;
+mod crew;
 #[cfg(feature = "cuda")]
 mod cuda;
 pub mod desk;

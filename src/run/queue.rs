@@ -75,3 +75,99 @@ impl<'a> Queue<'a> {
         self.records.len() == self.graph.nodes().len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::base::digest::Digest;
+    use crate::plan::work::{Preparing, Work};
+    use crate::plan::{Cost, Kind};
+
+    const NO_TIME: Duration = Duration::ZERO;
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn key(at: u8) -> StageKey {
+        StageKey(Digest::of(&[at]))
+    }
+
+    /// Four stages: 1 and 2 read 0, and 3 reads both.
+    fn graph() -> Graph {
+        let mut graph = Graph::default();
+        for (at, inputs) in [(0, &[][..]), (1, &[0]), (2, &[0]), (3, &[1, 2])] {
+            graph.add(Node {
+                key: key(at),
+                kind: Kind::Prepare,
+                role: None,
+                work: Work::Prepare(Preparing { manifest: Digest::of(b"") }),
+                inputs: inputs.iter().map(|&input| key(input)).collect(),
+                wants: BTreeSet::new(),
+                cost: Cost::default(),
+            });
+        }
+        graph
+    }
+
+    fn record(at: u8) -> Record {
+        Record {
+            key: key(at),
+            kind: Kind::Prepare,
+            version: 1,
+            role: None,
+            work: serde_json::Value::Null,
+            inputs: Vec::new(),
+            numerics: String::new(),
+            outputs: BTreeMap::new(),
+            values: BTreeMap::new(),
+            trace: None,
+            marks: Vec::new(),
+            cost: Cost::default(),
+            code: String::new(),
+        }
+    }
+
+    fn taken(queue: &mut Queue<'_>, patience: Duration) -> Option<StageKey> {
+        queue.take(patience).map(|node| node.key)
+    }
+
+    #[test]
+    fn a_stage_is_taken_once_and_after_what_it_reads() {
+        let graph = graph();
+        let mut queue = Queue::new(&graph, BTreeMap::new());
+        assert_eq!(taken(&mut queue, LONG), Some(key(0)));
+        assert_eq!(taken(&mut queue, LONG), None, "all others read it");
+        queue.done(record(0));
+        assert_eq!(taken(&mut queue, LONG), Some(key(1)));
+        assert_eq!(taken(&mut queue, LONG), Some(key(2)));
+        queue.done(record(2));
+        queue.give_back(key(1));
+        assert_eq!(taken(&mut queue, LONG), Some(key(1)), "what was given back is the first again");
+        queue.done(record(1));
+        assert_eq!(taken(&mut queue, LONG), Some(key(3)));
+        queue.done(record(3));
+        assert!(queue.is_finished());
+    }
+
+    #[test]
+    fn what_is_done_elsewhere_is_looked_at_again_after_a_while() {
+        let graph = graph();
+        let mut queue = Queue::new(&graph, [(key(0), record(0))].into());
+        assert_eq!(taken(&mut queue, LONG), Some(key(1)));
+        assert!(queue.is_elsewhere(key(1)), "it is told once");
+        assert_eq!(taken(&mut queue, LONG), Some(key(2)), "meanwhile, something else");
+        assert_eq!(taken(&mut queue, NO_TIME), Some(key(1)));
+        assert!(!queue.is_elsewhere(key(1)));
+    }
+
+    #[test]
+    fn what_was_damaged_is_made_anew_before_what_reads_it() {
+        let graph = graph();
+        let mut queue = Queue::new(&graph, (0..3).map(|at| (key(at), record(at))).collect());
+        assert_eq!(taken(&mut queue, LONG), Some(key(3)));
+        queue.forget(|record| record.key == key(1));
+        queue.give_back(key(3));
+        assert_eq!(taken(&mut queue, LONG), Some(key(1)));
+        assert_eq!(taken(&mut queue, LONG), None);
+    }
+}

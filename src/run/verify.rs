@@ -4,6 +4,7 @@
 //! tolerance: two sound implementations begin alike, and any two that round differently part exponentially after that.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use candle_core::Device;
 
@@ -37,6 +38,8 @@ pub struct Verifier<'a> {
     pub class: String,
     /// Which study.
     pub study: &'a PlannedStudy,
+    /// The folder in which what is computed is kept until it was compared.
+    pub scratch: PathBuf,
     /// Only so many steps of every training.
     pub steps: Option<u64>,
     /// The largest relative difference of a loss that another numerics class may show.
@@ -75,7 +78,7 @@ impl Verifier<'_> {
         let Some(record) = self.store.record(node.kind, node.key)? else { return Ok(Verdict::NotDone) };
         let drift = self.study.stored.numerics != self.class;
         let inputs = self.inputs(node)?;
-        let scratch = Scratch::new(&self.store.cache()).map_err(StoreError::from)?;
+        let scratch = Scratch::new(&self.scratch).map_err(StoreError::from)?;
         let keeps = Store::open(&scratch.path().join("store"))?;
         let limit = if drift { Some(self.steps.unwrap_or(DRIFT_STEPS)) } else { self.steps };
         let mut recount = Recount::new(sink, &self.stop, name, self.told(&record)?, limit, drift);

@@ -128,9 +128,11 @@ fn where_the_points_are_gone_the_trace_says_where() {
 #[test]
 fn what_is_not_done_or_not_there_is_told() {
     let test = Test::new().spec("study.toml", &experiment("st"));
-    test.run(["exp", "verify", "study.toml"]).code(2).stderr_has("none of these stages is in the store");
-    test.run(["exp", "verify", "nobody"]).code(2).stderr_has("nobody");
+    test.run(["exp", "verify", "study.toml"]).code(2).stderr_has("there is none");
     test.run(["exp", "run", "study.toml"]).success();
+    test.run(["exp", "verify", "nobody"]).code(2).stderr_has("nobody");
+    let other = ["exp", "verify", "study.toml", "--stage", "teacher", "--set", "seed=7"];
+    test.run(other).code(2).stderr_has("none of these stages is in the store");
     test.run(["exp", "verify", "study", "--stage", "selekt"]).code(2).stderr_has("selekt");
 }
 

@@ -20,7 +20,8 @@ use crate::store::lease::Pace;
 
 /// Runs the command.
 pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
-    let store = Store::open(&args.store.store)?;
+    let store = Store::open_to_read(&args.store.store)?;
+    let is_writable = Store::open(&args.store.store).is_ok();
     let mut asked = Asked::of(args, &store)?;
     let chosen = target::device(&args.device, &asked.ablation)?;
     let class = numerics::class(&chosen.device);
@@ -46,12 +47,21 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let mut screen = screen::choose(args.quiet, false);
     let sink: Mutex<&mut dyn Sink> = Mutex::new(&mut *screen);
     let (steps, tolerance) = (args.steps, args.tolerance);
+    let scratch = if is_writable { store.cache() } else { std::env::temp_dir() };
     let device = chosen.device;
-    let verifier =
-        Verifier { store: &store, device, class, study: &study, steps, tolerance, stop: stop.clone() };
-    // The scratch folder is in the store's cache.
+    let verifier = Verifier {
+        store: &store,
+        device,
+        class,
+        study: &study,
+        scratch,
+        steps,
+        tolerance,
+        stop: stop.clone(),
+    };
+    // Where nothing can be written, nobody removes anything either.
     let leases = store.leases(Pace::default());
-    let _presence = leases.presence(|_| ())?;
+    let _presence = is_writable.then(|| leases.presence(|_| ())).transpose()?;
     let mut told = Vec::new();
     for (at, node) in nodes.iter().enumerate() {
         let serves = study.serves.get(&node.key).and_then(|names| names.first().cloned());

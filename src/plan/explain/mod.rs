@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The nearest record is the one of the same kind with the fewest differing fields, of the same role where there is
-//! one. Pure: what the store holds comes as [`Known`] and [`Stores`]. [`flat`] finds differences, [`field`] names them,
+//! one. Pure: what the store holds comes as [`Known`] and [`Whose`]. [`mod@flat`] finds differences, [`mod@field`] names them,
 //! [`keys`] holds experiments against each other.
 
 pub mod field;

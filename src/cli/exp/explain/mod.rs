@@ -1,8 +1,8 @@
 //! `stpp exp explain`: why each stage that is not in the store is to run, and whose work the others are.
 //!
-//! [`owners`] knows which experiments a stage is of, here and in the store; [`causes`] turns what
+//! `owners` knows which experiments a stage is of, here and in the store; `causes` turns what
 //! [`crate::plan::explain`] found into causes with a place in the spec, each with the stages that go back to it;
-//! [`text`] and [`json`] say it.
+//! `text` and `json` say it.
 
 mod causes;
 mod json;
@@ -35,7 +35,7 @@ pub fn explain(args: &ExplainArgs) -> Result<(), Failure> {
     let loaded = load(&args.spec.spec, &args.spec.sets, &Process)?;
     let ablation = target::study_of(&args.spec, loaded.spec.clone());
     let chosen = target::device(&args.device, &ablation)?;
-    let store = Store::open(&args.store.store)?;
+    let store = target::store_to_plan(&args.store)?;
     let study = PlannedStudy::new(ablation, &numerics::class(&chosen.device), &store.cache())?;
     let records = store.records()?;
     let absent = absent(&study, &store, &records)?;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::fs::{FileError, TEMPORARY, create_folder, sync_folder};
+use super::fs::{FileError, create_folder, sync_folder, temporary};
 
 /// A file in the making, for content that does not fit into memory: what was written is there once it is
 /// [kept](Draft::keep), and never was where it is dropped before.
@@ -20,7 +20,7 @@ impl Draft {
     pub fn new(path: &Path) -> Result<Self, FileError> {
         let folder = folder_of(path);
         create_folder(folder)?;
-        let file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder);
+        let file = temporary().tempfile_in(folder);
         Ok(Self { file: file.map_err(FileError::on("write", path))?, path: path.to_owned() })
     }
 

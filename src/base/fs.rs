@@ -76,6 +76,18 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
 /// How the names of files in the making begin; [`list`] does not see them.
 pub(super) const TEMPORARY: &str = ".tmp-";
 
+/// How files in the making are made: readable for whom the user's umask says, as any other file of hers.
+pub(super) fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder
+}
+
 /// Writes a file so that a reader sees the old content or the new, and the new survives a power cut:
 /// a temporary file beside it, synced, renamed over it, folder synced. Missing folders are created.
 ///
@@ -91,7 +103,7 @@ fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> io::Result<()> {
     let what = failpoint::what_is_written(path);
     let (first, rest) = bytes.split_at(bytes.len() / 2);
     failpoint::io(format_args!("{what}.begin"))?;
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    let mut file = temporary().tempfile_in(folder)?;
     file.write_all(first)?;
     failpoint::io(format_args!("{what}.half"))?;
     file.write_all(rest)?;
@@ -114,7 +126,7 @@ pub fn create_exclusively(path: &Path, bytes: &[u8]) -> Result<bool, FileError> 
     let fail = || FileError::on("create", path);
     let what = failpoint::what_is_written(path);
     failpoint::io(format_args!("{what}.begin")).map_err(fail())?;
-    let mut whole = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
+    let mut whole = temporary().tempfile_in(folder).map_err(fail())?;
     whole.write_all(bytes).map_err(fail())?;
     failpoint::io(format_args!("{what}.unmade")).map_err(fail())?;
     let made = fs::hard_link(whole.path(), path).or_else(|error| match error.kind() {
@@ -143,7 +155,7 @@ pub fn overwrite(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let fail = || FileError::on("write", path);
     failpoint::io(format_args!("{}.overwrite", failpoint::what_is_written(path))).map_err(fail())?;
-    let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail())?;
+    let mut file = temporary().tempfile_in(folder).map_err(fail())?;
     file.write_all(bytes).map_err(fail())?;
     file.persist(path).map_err(|error| fail()(error.error))?;
     Ok(())
@@ -340,6 +352,18 @@ mod tests {
         write_if_changed(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_ne!(written(), first);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_is_for_whom_the_umask_says() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        write_atomically(&ours, b"").unwrap();
+        fs::write(&plain, b"").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::base::suggest::nearest;
 use crate::report::query::{Facts, facts};
 use crate::report::{render, rows};
 use crate::spec::{Elsewhere, Spec, load};
+use crate::store::beside::Costs;
 use crate::store::{Store, StoredStudy};
 use crate::track::frame;
 
@@ -125,10 +126,18 @@ fn costs(store: &Store, stored: &StoredStudy) -> Result<String, Failure> {
         if !seen.insert(step.key) {
             continue;
         }
-        if let Some(seconds) = store.seconds(step.kind, step.key)? {
+        if let Some(Costs { seconds, attempts, faults, .. }) = store.costs(step.kind, step.key)? {
             total += seconds;
             let role = step.role.map_or("", |role| role.word());
-            let _ = writeln!(text, "{}  {:<9} {role:<10} {seconds:>9.1} s", step.key.short(), step.kind);
+            let more = match (attempts, faults.len()) {
+                (0 | 1, 0) => String::new(),
+                (attempts, 0) => format!("  the last of {attempts} attempts"),
+                (attempts, faults) => {
+                    format!("  the last of {attempts} attempts, {faults} DETERMINISM FAULTS")
+                }
+            };
+            let _ =
+                writeln!(text, "{}  {:<9} {role:<10} {seconds:>9.1} s{more}", step.key.short(), step.kind);
         }
     }
     let _ = writeln!(text, "in all {total:.1} s");

@@ -3,6 +3,7 @@
 //! The list is closed: every field below is named, read from where its line says, and nothing else is. No variable of
 //! the process's environment, no path, no name of a person, and the name of the host only where it was asked for.
 
+use std::fmt;
 use std::path::Path;
 
 use candle_core::Device;
@@ -81,6 +82,18 @@ impl Environment {
     pub fn with_host(mut self) -> Self {
         self.machine.host = line_of("/proc/sys/kernel/hostname");
         self
+    }
+}
+
+impl fmt::Display for Environment {
+    /// In one line: program, sources, compiler, machine.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, machine } = self;
+        write!(f, "{} ({}, {})", program.version, program.source(), program.rustc)?;
+        let parts = [&machine.accelerator, &machine.cpu, &machine.kernel, &machine.host];
+        let mut parts = parts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>();
+        parts.push(&machine.system);
+        write!(f, " on {}", parts.join(", "))
     }
 }
 

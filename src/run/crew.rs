@@ -29,6 +29,7 @@ use crate::plan::work::Work;
 use crate::plan::{Kind, Node, StageKey};
 use crate::stage::pixels::PreparedPixels;
 use crate::stage::{self, Context, StageError};
+use crate::store::beside::Costs;
 use crate::store::lease::{Leases, Live, Taken};
 use crate::store::{Record, Store, StoreError};
 
@@ -353,15 +354,17 @@ impl<'a, 's> Crew<'a, 's> {
         let left = left?;
         let result = left.headline.clone();
         let seconds = watch.seconds();
-        let costs = serde_json::json!({
-            "seconds": seconds, "threads": rayon::current_num_threads(), "attempts": outcome.attempts,
-            "faults": outcome.faults,
-        });
         let faults = outcome.faults.len();
+        let costs = Costs {
+            seconds,
+            threads: rayon::current_num_threads(),
+            attempts: outcome.attempts,
+            faults: outcome.faults,
+        };
         let numerics = &self.study.stored.numerics;
         let record = commit::record(self.means.store, node, numerics, left, outcome.points)?;
         self.means.store.write_environment(node.kind, node.key, &self.environment)?;
-        self.means.store.write_costs(&record, &costs)?;
+        self.means.store.write_costs(node.kind, node.key, &costs)?;
         failpoint::hit(format_args!("stage.commit.{}", node.kind));
         self.means.store.commit(&record)?;
         failpoint::hit(format_args!("stage.committed.{}", node.kind));

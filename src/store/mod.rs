@@ -20,10 +20,11 @@
 //! `records-v1`, `studies-v1` and `labels-v1` without it: they are read, and what is written goes to the later buckets.
 //!
 //! [`layout`] draws the paths, [`object`] keeps bytes, [`pack`] keeps many small things in one artifact,
-//! [`record`] says what a stage left, [`study`] what a report is about, [`quarantine`] takes what is damaged.
+//! [`record`] says what a stage left, [`beside`] what it took and on what, [`study`] what a report is about, [`quarantine`] takes what is damaged.
 //! [`verify`] looks at everything, [`gc`] plans over an [`inventory`] what may go, and [`archive`] moves a study as one file.
 
 pub mod archive;
+pub mod beside;
 pub mod frames;
 pub mod gc;
 pub mod inventory;

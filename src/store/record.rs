@@ -184,56 +184,6 @@ impl Store {
         let path = layout::record(self.root(), record.kind, record.key);
         Ok(fs::write_atomically(&path, &sealed::seal(record))?)
     }
-
-    /// Writes what a stage took in hours beside its record. It is never compared with anything.
-    ///
-    /// # Errors
-    /// Whatever writing reports.
-    pub fn write_costs(&self, record: &Record, costs: &serde_json::Value) -> Result<(), StoreError> {
-        let path = layout::costs(self.root(), record.kind, record.key);
-        Ok(fs::write_atomically(&path, costs.to_string().as_bytes())?)
-    }
-
-    /// Writes what a stage was executed on beside its record. It is never compared with anything.
-    ///
-    /// # Errors
-    /// Whatever writing reports.
-    pub fn write_environment(
-        &self,
-        kind: Kind,
-        key: StageKey,
-        environment: &serde_json::Value,
-    ) -> Result<(), StoreError> {
-        let path = layout::environment(self.root(), kind, key);
-        Ok(fs::write_atomically(&path, environment.to_string().as_bytes())?)
-    }
-
-    /// What a stage was executed on, where that was written down.
-    ///
-    /// # Errors
-    /// A file that can't be read.
-    pub fn environment(&self, kind: Kind, key: StageKey) -> Result<Option<serde_json::Value>, StoreError> {
-        match fs::read(&layout::environment(self.root(), kind, key)) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// How many seconds a stage took when it was run, where that was written down.
-    ///
-    /// # Errors
-    /// A file that can't be read.
-    pub fn seconds(&self, kind: Kind, key: StageKey) -> Result<Option<f64>, StoreError> {
-        match fs::read_text(&layout::costs(self.root(), kind, key)) {
-            Ok(text) => {
-                let costs: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-                Ok(costs.and_then(|costs| costs.get("seconds")?.as_f64()))
-            }
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
 }
 
 fn of_another(path: std::path::PathBuf, record: &Record) -> StoreError {

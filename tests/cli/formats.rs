@@ -70,6 +70,29 @@ fn a_store_of_the_first_format_is_used_by_a_run_and_raised() {
     assert_eq!(files(&test.path(".stpp/studies-v2/second")).len(), 1);
 }
 
+/// `v2` is the store of a run that was killed after the third step of its second training: with its journal, a resume
+/// point, and an archive of what the run came to.
+#[test]
+fn a_run_that_was_interrupted_in_the_second_format_goes_on() {
+    let test = with_store("v2");
+    if !same_class(&test) {
+        return;
+    }
+    let ran = test.run(["exp", "run", "study.toml"]).success();
+    ran.stderr_has("retrain student: goes on after step 2 of 4").stdout_has("ran 3 of 8 stages");
+    assert_eq!(test.text("reports/present/report.md"), test.text("fixture/report.md"));
+}
+
+#[test]
+fn an_archive_of_the_second_format_is_read() {
+    let test = with_store("v2");
+    std::fs::remove_dir_all(test.path(".stpp")).unwrap();
+    test.run(["store", "import", "fixture/archive.stpp"]).success().stdout_has("`present`");
+    test.run(["report", "present"]).success();
+    assert_eq!(test.text("reports/present/report.md"), test.text("fixture/report.md"));
+    test.run(["store", "verify"]).success();
+}
+
 #[test]
 fn looking_at_a_store_changes_nothing_in_it() {
     let test = with_store("v1");

@@ -8,6 +8,7 @@ use crate::cli::{output, target};
 use crate::plan::{Cost, Kind, Role, StageKey};
 use crate::report::number::counted;
 use crate::run::{PlannedStudy, numerics};
+use crate::store::beside::Costs;
 use crate::store::{Store, StoreError};
 
 /// Runs the command.
@@ -148,7 +149,9 @@ impl Pace {
     fn of(store: &Store, study: &PlannedStudy, missing: &BTreeSet<StageKey>) -> Result<Self, StoreError> {
         let mut pace = Self::default();
         for node in study.graph.nodes().iter().filter(|node| !missing.contains(&node.key)) {
-            let Some(seconds) = store.seconds(node.kind, node.key)? else { continue };
+            // Of a stage that was interrupted, only the last part was timed.
+            let costs = store.costs(node.kind, node.key)?.filter(|costs| costs.attempts == 1);
+            let Some(Costs { seconds, .. }) = costs else { continue };
             if node.cost.steps > 0 {
                 pace.training += seconds;
                 pace.steps += node.cost.steps as f64;

@@ -1,5 +1,6 @@
 //! `stpp exp show`: a resolved spec, an ablation, a run.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use super::find;
 use crate::cli::args::ShowArgs;
 use crate::cli::failure::{Failure, FailureKind};
 use crate::cli::{output, target};
+use crate::run::capture::Environment;
 use crate::spec::{Process, load};
 use crate::store::study::StoredMember;
 use crate::store::{Store, StoredStudy};
@@ -77,6 +79,7 @@ fn of_member(store: &Store, study: &StoredStudy, member: &StoredMember) -> Resul
         member.seed,
         member.split
     );
+    let mut environments = BTreeSet::new();
     for step in &member.chain.steps {
         let record = store.record(step.kind, step.key)?;
         let state = match &record {
@@ -91,6 +94,14 @@ fn of_member(store: &Store, study: &StoredStudy, member: &StoredMember) -> Resul
         };
         let role = step.role.map_or("", |role| role.word());
         let _ = writeln!(text, "{}  {:<9} {role:<10} {state}", step.key.short(), step.kind);
+        if let Some(environment) = store.environment(step.kind, step.key)?
+            && let Ok(environment) = serde_json::from_value::<Environment>(environment)
+        {
+            environments.insert(environment.to_string());
+        }
+    }
+    for environment in environments {
+        let _ = write!(text, "\nexecuted by {environment}");
     }
     Ok(text)
 }

@@ -1,0 +1,101 @@
+//! What stands beside a record and is compared with nothing: what a stage took, and what it was executed on.
+
+use serde::{Deserialize, Serialize};
+
+use super::journal::Fault;
+use super::{Store, StoreError, layout};
+use crate::base::fs;
+use crate::plan::{Kind, StageKey};
+
+/// What a stage took when it was run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// Seconds of the process that finished it.
+    pub seconds: f64,
+    /// Threads that it had.
+    pub threads: usize,
+    /// How many processes worked on it, one after the other.
+    #[serde(default = "once")]
+    pub attempts: u64,
+    /// Values that did not come back after an interruption.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
+}
+
+fn once() -> u64 {
+    1
+}
+
+impl Store {
+    /// Writes what a stage took.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn write_costs(&self, kind: Kind, key: StageKey, costs: &Costs) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(costs).expect("costs are plain data");
+        Ok(fs::write_atomically(&layout::costs(self.root(), kind, key), &text)?)
+    }
+
+    /// What a stage took, where that was written down.
+    ///
+    /// # Errors
+    /// A file that can't be read. One that can't be understood counts as none: nothing depends on it.
+    pub fn costs(&self, kind: Kind, key: StageKey) -> Result<Option<Costs>, StoreError> {
+        Ok(optional(fs::read(&layout::costs(self.root(), kind, key)))?
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    /// Writes what a stage was executed on.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn write_environment(
+        &self,
+        kind: Kind,
+        key: StageKey,
+        environment: &serde_json::Value,
+    ) -> Result<(), StoreError> {
+        let text = environment.to_string();
+        Ok(fs::write_atomically(&layout::environment(self.root(), kind, key), text.as_bytes())?)
+    }
+
+    /// What a stage was executed on, where that was written down.
+    ///
+    /// # Errors
+    /// A file that can't be read. One that can't be understood counts as none: nothing depends on it.
+    pub fn environment(&self, kind: Kind, key: StageKey) -> Result<Option<serde_json::Value>, StoreError> {
+        Ok(optional(fs::read(&layout::environment(self.root(), kind, key)))?
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+}
+
+/// A file that may be missing.
+fn optional(read: Result<Vec<u8>, fs::FileError>) -> Result<Option<Vec<u8>>, StoreError> {
+    match read {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::digest::Digest;
+
+    #[test]
+    fn costs_of_the_first_program_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let (kind, key) = (Kind::Teacher, StageKey(Digest::of(b"stage")));
+        assert_eq!(store.costs(kind, key).unwrap(), None);
+        let path = layout::costs(store.root(), kind, key);
+        fs::write_atomically(&path, br#"{"seconds":2.5,"threads":2}"#).unwrap();
+        let costs = Costs { seconds: 2.5, threads: 2, attempts: 1, faults: Vec::new() };
+        assert_eq!(store.costs(kind, key).unwrap(), Some(costs.clone()));
+        store.write_costs(kind, key, &Costs { attempts: 3, ..costs }).unwrap();
+        assert_eq!(store.costs(kind, key).unwrap().unwrap().attempts, 3);
+        fs::write_atomically(&path, b"nonsense").unwrap();
+        assert_eq!(store.costs(kind, key).unwrap(), None);
+    }
+}

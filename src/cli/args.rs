@@ -204,7 +204,7 @@ pub struct VerifyArgs {
     #[arg(long = "stage", value_name = "STAGE")]
     pub stages: Vec<String>,
     /// Only the first steps of every training
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
     /// On another numerics class, how far a loss may be off, as a share of itself
     #[arg(long, value_name = "SHARE", default_value_t = 1e-3)]

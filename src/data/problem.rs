@@ -274,6 +274,13 @@ pub struct DataProblems(pub Vec<Problem>);
 
 impl std::error::Error for DataProblems {}
 
+impl DataProblems {
+    /// Whether nothing is wrong but that the user asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|problem| matches!(problem, Problem::Interrupted { .. }))
+    }
+}
+
 /// Problems of one kind that are printed before the rest is counted.
 const SHOWN: usize = 20;
 

@@ -16,7 +16,7 @@ use candle_core::Device;
 use super::cadence::Cadence;
 use super::capture::Environment;
 use super::commit;
-use super::desk::{SharedSink, StageDesk, send};
+use super::desk::{SharedSink, StageDesk, Stops, send};
 use super::event::{Event, StageName};
 use super::executor::{RunError, Settings, Summary};
 use super::mend::mend;
@@ -30,7 +30,7 @@ use crate::plan::{Kind, Node, StageKey};
 use crate::stage::pixels::PreparedPixels;
 use crate::stage::{self, Context, StageError};
 use crate::store::beside::Costs;
-use crate::store::lease::{Leases, Live, Taken};
+use crate::store::lease::{Lease, Leases, Live, Taken};
 use crate::store::{Record, Store, StoreError};
 
 /// How often a process looks whether another one has finished a stage.
@@ -150,9 +150,12 @@ impl<'a, 's> Crew<'a, 's> {
         let experiments = self.study.stored.members.len();
         send(self.sink, &Event::Planned { experiments, stages: nodes.len(), done, steps });
         for (kind, key) in self.means.store.running_stages()? {
-            let is_done = self.shared().queue.record(key).is_some();
-            // Only under the lease: the owner may be about to remove it.
-            if is_done && let Taken::Ours(_lease) = self.leases.take(&lease_of(key))? {
+            let Some(record) = self.shared().queue.record(key).cloned() else { continue };
+            // What another study wants of the same stage may not be done yet. And only under the lease: the owner may be
+            // about to remove it.
+            if self.means.store.running(kind, key).is_over(&record)?
+                && let Taken::Ours(_lease) = self.leases.take(&lease_of(key))?
+            {
                 self.means.store.running(kind, key).remove()?;
             }
         }
@@ -207,7 +210,9 @@ impl<'a, 's> Crew<'a, 's> {
 
     /// Works with as many workers as there are jobs, until all is done or one has failed.
     fn work_together(self) -> Shared<'a> {
-        let jobs = self.means.settings.jobs.max(1);
+        // More than one for each thread, or for each stage, would only get into each other's way.
+        let all = self.study.graph.nodes().len();
+        let jobs = self.means.settings.jobs.min(rayon::current_num_threads()).min(all).max(1);
         let outcomes: Vec<std::thread::Result<()>> = if jobs == 1 {
             vec![catch_unwind(AssertUnwindSafe(|| self.work()))]
         } else {
@@ -305,11 +310,14 @@ impl<'a, 's> Crew<'a, 's> {
         // An input that was found damaged since this stage was taken is made anew first.
         let Some(inputs) = self.inputs(node) else { return Ok(Done::Later) };
         let name = self.name(node);
-        let outcome = self.execute(node, &inputs, &name);
+        let outcome = self.execute(node, &inputs, &name, &lease);
+        let is_lost = lease.is_lost();
         drop(lease);
         match outcome {
             Ok(record) => Ok(Done::Here(Box::new(record))),
             Err(Failed::Run(error)) => Err(*error),
+            // It was stopped because another process took it over: that one goes on.
+            Err(Failed::Stage(source)) if source.is_interrupted() && is_lost => Ok(Done::Later),
             Err(Failed::Stage(source)) => {
                 if let StageError::Store(error) = &*source
                     && self.mend(error)?
@@ -328,7 +336,13 @@ impl<'a, 's> Crew<'a, 's> {
     }
 
     /// Runs a stage and commits it.
-    fn execute(&self, node: &'a Node, inputs: &[Record], name: &StageName) -> Result<Record, Failed> {
+    fn execute(
+        &self,
+        node: &'a Node,
+        inputs: &[Record],
+        name: &StageName,
+        lease: &Lease,
+    ) -> Result<Record, Failed> {
         send(self.sink, &Event::Started { stage: name.clone() });
         failpoint::hit(format_args!("stage.begin.{}", node.kind));
         let watch = Stopwatch::start();
@@ -346,8 +360,10 @@ impl<'a, 's> Crew<'a, 's> {
             inputs: inputs.iter().collect(),
         };
         let running = self.means.store.running(node.kind, node.key);
+        running.begin(&node.wants)?;
+        let stops = Stops { user: self.means.stop, halt: &self.halt, lease: Some(lease) };
         let cadence = Cadence::new(self.means.settings.resume_every);
-        let mut desk = StageDesk::new(self.sink, (self.means.stop, &self.halt), name, node, running, cadence);
+        let mut desk = StageDesk::new(self.sink, stops, name, node, running, cadence);
         let left = stage::run(&node.work, &context, &mut desk);
         self.shared().summary.damage.extend_from_slice(desk.damage());
         let (outcome, running) = desk.close().map_err(StageError::from)?;
@@ -368,7 +384,9 @@ impl<'a, 's> Crew<'a, 's> {
         failpoint::hit(format_args!("stage.commit.{}", node.kind));
         self.means.store.commit(&record)?;
         failpoint::hit(format_args!("stage.committed.{}", node.kind));
-        running.remove()?;
+        if !lease.is_lost() {
+            running.remove()?;
+        }
         failpoint::hit(format_args!("stage.end.{}", node.kind));
         if faults > 0 {
             let fault = format!("{} {}: {faults} values did not come back", name.words(), node.key.short());

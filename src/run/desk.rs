@@ -11,11 +11,16 @@ use crate::base::clock::Stopwatch;
 use crate::base::digest::Digest;
 use crate::base::progress::Progress;
 use crate::plan::Node;
+use crate::plan::graph::Want;
 use crate::stage::Desk;
 use crate::store::StoreError;
 use crate::store::journal::{Fault, Journal, Point};
+use crate::store::lease::Lease;
 use crate::store::running::{Images, ResumeHead, ResumePoint, Running};
 use crate::train::evaluate::{KeepError, Kept};
+
+/// What a look at validation images measures, after the steps that someone wants.
+const LOOK: &str = "val/miou";
 
 /// The one stream of events, which several stages may write to at once.
 pub type SharedSink<'a> = Mutex<&'a mut dyn Sink>;
@@ -26,11 +31,31 @@ pub fn send(sink: &SharedSink<'_>, event: &Event) {
     sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take(event);
 }
 
+/// Why a stage may be asked to stop.
+#[derive(Debug, Clone, Copy)]
+pub struct Stops<'a> {
+    /// The user wants it.
+    pub user: &'a Stop,
+    /// Another stage failed.
+    pub halt: &'a AtomicBool,
+    /// Another process took it over; none where no other can.
+    pub lease: Option<&'a Lease>,
+}
+
+impl Stops<'_> {
+    fn requested(&self) -> bool {
+        self.user.requested() || self.halt.load(Ordering::SeqCst) || self.is_lost()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lease.is_some_and(Lease::is_lost)
+    }
+}
+
 /// The desk of one stage.
 pub struct StageDesk<'a, 's> {
     sink: &'a SharedSink<'s>,
-    stop: &'a Stop,
-    halt: &'a AtomicBool,
+    stops: Stops<'a>,
     name: &'a StageName,
     node: &'a Node,
     running: Running<'a>,
@@ -55,27 +80,16 @@ pub struct Outcome {
 }
 
 impl<'a, 's> StageDesk<'a, 's> {
-    /// A desk at a stage's working folder. `halt` asks to stop as `stop` does, for another reason.
+    /// A desk at a stage's working folder.
     pub fn new(
         sink: &'a SharedSink<'s>,
-        (stop, halt): (&'a Stop, &'a AtomicBool),
+        stops: Stops<'a>,
         name: &'a StageName,
         node: &'a Node,
         running: Running<'a>,
         cadence: Cadence,
     ) -> Self {
-        Self {
-            sink,
-            stop,
-            halt,
-            name,
-            node,
-            running,
-            journal: None,
-            cadence,
-            failed: None,
-            damage: Vec::new(),
-        }
+        Self { sink, stops, name, node, running, journal: None, cadence, failed: None, damage: Vec::new() }
     }
 
     /// What came together; or why the journal could not be written, whatever the stage said then.
@@ -86,6 +100,13 @@ impl<'a, 's> StageDesk<'a, 's> {
         let mut outcome = Outcome { damage: self.damage, attempts: 1, ..Outcome::default() };
         if let Some(journal) = self.journal {
             outcome.points = journal.points();
+            // Other looks may have been wanted when it was interrupted; without that they would not be there.
+            let wants = &self.node.wants;
+            let is_wanted =
+                |point: &Point| point.key != LOOK || wants.contains(&Want::Validation(point.step));
+            if self.node.kind.trains() {
+                outcome.points.retain(is_wanted);
+            }
             outcome.faults = journal.faults().to_vec();
             outcome.attempts = journal.attempts().max(1);
         }
@@ -159,7 +180,7 @@ impl Progress for StageDesk<'_, '_> {
     }
 
     fn stop_requested(&self) -> bool {
-        self.stop.requested() || self.halt.load(Ordering::SeqCst) || self.failed.is_some()
+        self.stops.requested() || self.failed.is_some()
     }
 }
 
@@ -181,6 +202,10 @@ impl Desk for StageDesk<'_, '_> {
     }
 
     fn keep(&mut self, mut point: ResumePoint) -> Result<(), StoreError> {
+        // Another process works in this folder now.
+        if self.stops.is_lost() {
+            return Ok(());
+        }
         let watch = Stopwatch::start();
         let journal = self.journal()?;
         journal.sync()?;

@@ -9,8 +9,6 @@ use crate::store::{Store, StoreError};
 /// Whatever moving the file reports.
 pub fn mend(store: &Store, error: &StoreError) -> Result<Option<String>, StoreError> {
     let Some(path) = error.damaged_path() else { return Ok(None) };
-    let to = store.quarantine(path, &error.to_string())?;
-    let place = if to == path { String::new() } else { format!("; it is in {} now", to.display()) };
     let how = match error {
         StoreError::Lost { .. } => "a record names it, but it is gone".to_owned(),
         StoreError::Damaged { expected, found, .. } => {
@@ -19,6 +17,15 @@ pub fn mend(store: &Store, error: &StoreError) -> Result<Option<String>, StoreEr
         }
         StoreError::Unreadable { what, .. } => what.clone(),
         other => other.to_string(),
+    };
+    let place = if matches!(error, StoreError::Lost { .. }) {
+        store.note_lost(path, &how)?;
+        String::new()
+    } else {
+        match store.quarantine(path, &how)? {
+            to if to == path => String::new(),
+            to => format!("; it is in {} now", to.display()),
+        }
     };
     Ok(Some(format!("damage: {}: {how}{place}; what it held is made anew", path.display())))
 }

@@ -23,7 +23,7 @@ use crate::plan::{Kind, Node, StageKey};
 use crate::stage::pixels::PreparedPixels;
 use crate::stage::{self, Context, Left, StageError, metrics};
 use crate::store::pack::Pack;
-use crate::store::{Artifact, Record, Store, StoreError};
+use crate::store::{Artifact, Record, Store, StoreError, layout};
 
 /// Steps whose losses are compared between numerics classes.
 pub const DRIFT_STEPS: u64 = 20;
@@ -67,6 +67,13 @@ pub enum Verdict {
     },
     /// It is not in the store.
     NotDone,
+}
+
+impl Verdict {
+    /// Whether it says that bits are not what they should be.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Differs(_) | Self::Drift { within: false, .. })
+    }
 }
 
 impl Verifier<'_> {
@@ -129,8 +136,8 @@ impl Verifier<'_> {
         let record = |key: &StageKey| -> Result<Record, RunError> {
             let kind = kind_of(*key).expect("the inputs of a node are in its graph");
             let lost = || StoreError::Unreadable {
-                path: self.store.root().to_owned(),
-                what: format!("the record of {kind} {} is gone, which this stage reads", key.short()),
+                path: layout::record(self.store.root(), kind, *key),
+                what: "it is gone, and the stage to be verified reads it".to_owned(),
             };
             Ok(self.store.record(kind, *key)?.ok_or_else(lost)?)
         };

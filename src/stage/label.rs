@@ -13,12 +13,12 @@ use crate::method::record::PixelStatistics;
 use crate::method::select::image::Selection;
 use crate::method::select::pixel::LabelRecord;
 use crate::metric::confusion::Confusion;
-use crate::plan::StageKey;
 use crate::plan::graph::Want;
 use crate::plan::work::{Labelling, Part};
+use crate::plan::{Kind, StageKey};
 use crate::store::labels::LabelIndex;
 use crate::store::pack::{Pack, PackWriter};
-use crate::store::{Record, Store};
+use crate::store::{Record, Store, StoreError};
 use crate::train::evaluate::{InferenceError, Portable, for_each_image};
 use crate::train::predict::{Looking, Prediction};
 
@@ -92,6 +92,7 @@ pub(super) fn run(work: &Labelling, context: &Context<'_>, desk: &mut dyn Desk) 
     let labeller = labeller(context.inputs[0].key, weights, work);
     let known = known(context, labeller)?;
 
+    let colours = context.colours();
     let mut kept = desk.images(context.identity())?;
     let labels = for_each_image(&ids, &**context.pixels(), desk, &mut *kept, |id| {
         if let Some(label) = reuse(&known, id, want_confidence, want_entropy) {
@@ -106,7 +107,7 @@ pub(super) fn run(work: &Labelling, context: &Context<'_>, desk: &mut dyn Desk) 
             values.filter(|_| wanted).map(|v| v.iter().flat_map(|q| q.to_le_bytes()).collect())
         };
         let label = Blobs {
-            mask: encode_png_mask(&record.mask, Some(&context.dataset.palette)),
+            mask: encode_png_mask(&record.mask, Some(&colours)),
             confidence: plane(record.confidence, want_confidence),
             entropy: plane(record.entropy, want_entropy),
         };
@@ -115,9 +116,9 @@ pub(super) fn run(work: &Labelling, context: &Context<'_>, desk: &mut dyn Desk) 
     write(labels, &ids, context, labeller)
 }
 
-/// Tells apart whose labels may be shared: prepared data, model, augmentation.
+/// Tells apart whose labels may be shared: version of the stage, prepared data, model, augmentation.
 fn labeller(prepare: StageKey, weights: Option<Digest>, work: &Labelling) -> Digest {
-    canon::digest("stpp labeller v1", &(prepare, weights, &work.tta))
+    canon::digest("stpp labeller v2", &(Kind::Label.version(), prepare, weights, &work.tta))
 }
 
 /// Notes anew which packs a stage wrote that is done, if no index names them: it may have been damaged.
@@ -186,12 +187,16 @@ fn part(work: &Labelling, context: &Context<'_>) -> Result<Vec<String>, StageErr
 fn known(context: &Context<'_>, labeller: Digest) -> Result<Vec<Known>, StageError> {
     let mut found = Vec::new();
     for index in context.keeps.label_indices(labeller)? {
-        // A pack that is gone or damaged is written anew: the label is computed again.
-        let open = |digest: Option<Digest>| {
-            digest.and_then(|digest| context.keeps.get(digest).ok()).and_then(|bytes| Pack::read(bytes).ok())
+        // What is gone is computed again, since its own stage is run again; damage is told.
+        let open = |digest: Option<Digest>| -> Result<Option<Pack>, StageError> {
+            match digest.map(|digest| context.keeps.get(digest)) {
+                None | Some(Err(StoreError::Lost { .. })) => Ok(None),
+                Some(bytes) => Ok(Pack::read(bytes?).ok()),
+            }
         };
-        if let Some(masks) = open(Some(index.masks)) {
-            found.push(Known { masks, confidence: open(index.confidence), entropy: open(index.entropy) });
+        if let Some(masks) = open(Some(index.masks))? {
+            let (confidence, entropy) = (open(index.confidence)?, open(index.entropy)?);
+            found.push(Known { masks, confidence, entropy });
         }
     }
     Ok(found)

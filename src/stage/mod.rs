@@ -36,6 +36,7 @@ use crate::nn::weights::WeightsError;
 use crate::plan::graph::Want;
 use crate::plan::work::Work;
 use crate::plan::{Role, StageKey};
+use crate::spec::preset::default_palette;
 use crate::store::{Artifact, Mark, Record, Store, StoreError};
 use crate::train::evaluate::InferenceError;
 use crate::train::fit::FitError;
@@ -165,7 +166,11 @@ pub enum StageError {
 impl StageError {
     /// Whether the user asked for it.
     pub fn is_interrupted(&self) -> bool {
-        matches!(self, Self::Interrupted(_) | Self::Inference(InferenceError::Interrupted(_)))
+        match self {
+            Self::Interrupted(_) | Self::Inference(InferenceError::Interrupted(_)) => true,
+            Self::Data(problems) => problems.is_interrupted(),
+            _ => false,
+        }
     }
 
     /// Whether the user's own files are to blame: their images or pretrained weights.
@@ -218,6 +223,11 @@ pub fn keep(store: &Store, bytes: &[u8]) -> Result<Artifact, StoreError> {
 }
 
 impl Context<'_> {
+    /// The colours that stored masks carry: always the same ones, since `data.palette` is for people and in no key.
+    fn colours(&self) -> Vec<[u8; 3]> {
+        default_palette(self.dataset.classes.len())
+    }
+
     /// The pixels of the prepared data.
     fn pixels(&self) -> &Arc<PreparedPixels> {
         self.pixels.as_ref().expect("every stage but prepare comes after it")

@@ -15,6 +15,7 @@ const CHUNK: usize = 64;
 /// nothing where the files serve as they are.
 pub(super) fn run(context: &Context<'_>, progress: &mut dyn Progress) -> Result<Left, StageError> {
     let dataset = context.dataset;
+    let colours = context.colours();
     let mut left = Left::default();
     dataset.validate_pixels(progress)?;
     let entries = &dataset.manifest.entries;
@@ -30,7 +31,7 @@ pub(super) fn run(context: &Context<'_>, progress: &mut dyn Progress) -> Result<
                 .map(|entry| {
                     let (image, mask) =
                         dataset.load(&entry.id).map_err(|error| PixelError::new(&entry.id, error))?;
-                    let mask = mask.map(|mask| encode_png_mask(&mask, Some(&dataset.palette)));
+                    let mask = mask.map(|mask| encode_png_mask(&mask, Some(&colours)));
                     Ok((encode_png_rgb(&image), mask))
                 })
                 .collect();

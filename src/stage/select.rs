@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::label::{Quality, quality};
 use super::{Context, Left, StageError, keep};
-use crate::base::progress::Progress;
+use crate::base::progress::{Interrupted, Progress};
 use crate::data::decode::{decode_mask, encode_png_mask};
 use crate::data::reader::Pixels;
 use crate::method::record::ImageRecord;
@@ -61,15 +61,22 @@ pub(super) fn pixels(
     let ids = work.images.list();
     let cut = learn(rule(&work.rule, budget), |observe| -> Result<(), StageError> {
         for id in ids.iter() {
+            if progress.stop_requested() {
+                return Err(Interrupted.into());
+            }
             observe(&labels.record(id)?)?;
         }
         Ok(())
     })?;
+    let colours = context.colours();
     let mut masks = PackWriter::default();
     let mut qualities: Vec<Quality> = Vec::with_capacity(ids.len());
     for (done, id) in ids.iter().enumerate() {
+        if progress.stop_requested() {
+            return Err(Interrupted.into());
+        }
         let mask = cut.decide(&labels.record(id)?)?;
-        masks.add(id, &encode_png_mask(&mask, Some(&context.dataset.palette)));
+        masks.add(id, &encode_png_mask(&mask, Some(&colours)));
         qualities.push(quality(id, &mask, context.truth(id)?.as_deref(), work.classes));
         progress.advance(done as u64 + 1, ids.len() as u64, "");
     }

@@ -77,6 +77,8 @@ pub struct RunningFile {
     pub key: StageKey,
     /// What the stage has left so far.
     pub outputs: BTreeSet<Digest>,
+    /// Whether the stage is done as it was wanted there.
+    pub is_over: bool,
 }
 
 /// An index of labels.
@@ -112,7 +114,7 @@ impl Inventory {
                 Some(Place::Running(key)) => {
                     let named = named_by(&store.root().join(&entry.path))?;
                     let outputs = named.into_iter().flatten().collect();
-                    inventory.running.push(RunningFile { entry, key, outputs });
+                    inventory.running.push(RunningFile { entry, key, outputs, is_over: false });
                 }
                 Some(Place::Quarantined) => inventory.quarantined.push(entry),
                 Some(Place::Cache) => inventory.cache.push(entry),
@@ -144,6 +146,10 @@ impl Inventory {
         let mut seen = BTreeSet::new();
         for Found { path, content, .. } in store.record_files()? {
             let (record, Some(entry)) = (content?, read(&path)) else { continue };
+            let is_over = store.running(record.kind, record.key).is_over(&record)?;
+            for file in inventory.running.iter_mut().filter(|file| file.key == record.key) {
+                file.is_over = is_over;
+            }
             let outputs = record.outputs.values().map(|artifact| artifact.digest).collect();
             let superseded = !seen.insert(record.key);
             inventory.records.push(RecordFile {

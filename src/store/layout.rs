@@ -126,6 +126,11 @@ pub fn quarantine(root: &Path) -> PathBuf {
     root.join("quarantine-v1")
 }
 
+/// How many of them an exit code has told of.
+pub fn quarantine_told(root: &Path) -> PathBuf {
+    quarantine(root).join("told")
+}
+
 /// Which they are, a line each.
 pub fn quarantine_log(root: &Path) -> PathBuf {
     quarantine(root).join("log.jsonl")

@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -111,8 +111,17 @@ struct Heart {
 
 #[derive(Debug, Default)]
 struct Held {
-    leases: BTreeMap<PathBuf, Holder>,
+    leases: BTreeMap<PathBuf, Beating>,
     stop: bool,
+}
+
+/// A lease whose owner beats.
+#[derive(Debug)]
+struct Beating {
+    holder: Holder,
+    /// The file of whoever would take it over.
+    next: PathBuf,
+    is_lost: Arc<AtomicBool>,
 }
 
 /// A lease that this process holds; dropping it lets go.
@@ -120,6 +129,14 @@ struct Held {
 pub struct Lease {
     path: PathBuf,
     heart: Arc<Heart>,
+    is_lost: Arc<AtomicBool>,
+}
+
+impl Lease {
+    /// Whether another process took it over, since it had not heard of this one for long.
+    pub fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::SeqCst)
+    }
 }
 
 impl Store {
@@ -156,8 +173,12 @@ impl Leases {
             let path = layout::lease(self.store.root(), name, old.map_or(0, |generation| generation + 1));
             let text = serde_json::to_vec(&holder).expect("a holder is plain data");
             if fs::create_exclusively(&path, &text)? {
-                self.heart.held().leases.insert(path.clone(), holder);
-                let lease = Lease { path, heart: Arc::clone(&self.heart) };
+                let is_lost = Arc::new(AtomicBool::new(false));
+                let next = old.map_or(0, |generation| generation + 1) + 1;
+                let next = layout::lease(self.store.root(), name, next);
+                let beating = Beating { holder, next, is_lost: Arc::clone(&is_lost) };
+                self.heart.held().leases.insert(path.clone(), beating);
+                let lease = Lease { path, heart: Arc::clone(&self.heart), is_lost };
                 if let Some(generation) = old {
                     fs::remove(&layout::lease(self.store.root(), name, generation))?;
                 }
@@ -276,9 +297,17 @@ impl Heart {
             if held.stop {
                 return;
             }
-            for (path, holder) in &mut held.leases {
-                holder.beat += 1;
-                let text = serde_json::to_vec(holder).expect("a holder is plain data");
+            for (path, beating) in &mut held.leases {
+                // A file that is gone was taken over: it is not written anew, and the work is left to the other.
+                if beating.is_lost.load(Ordering::SeqCst)
+                    || !fs::is_there(path)
+                    || fs::is_there(&beating.next)
+                {
+                    beating.is_lost.store(true, Ordering::SeqCst);
+                    continue;
+                }
+                beating.holder.beat += 1;
+                let text = serde_json::to_vec(&beating.holder).expect("a holder is plain data");
                 // A beat that can't be written is missed: in the end someone takes over, which costs time only.
                 drop(fs::overwrite(path, &text));
             }
@@ -424,6 +453,26 @@ mod tests {
         let other = store.leases(QUICK);
         let Taken::Theirs(live) = other.take("stage").unwrap() else { panic!("it is held") };
         assert_eq!(live.holder.unwrap().process, process::this());
+    }
+
+    #[test]
+    fn a_late_owner_learns_that_it_was_taken_over() {
+        let (_folder, store) = store();
+        let leases = store.leases(QUICK);
+        let lease = ours(leases.take("stage").unwrap());
+        std::thread::sleep(5 * QUICK.beat);
+        assert!(!lease.is_lost());
+        // As somebody does that has waited in vain.
+        left_by(&store, "stage", 1, elsewhere());
+        std::fs::remove_file(&lease.path).unwrap();
+        let until = Stopwatch::start();
+        while !lease.is_lost() {
+            assert!(until.seconds() < 10.0, "it never learns");
+            std::thread::sleep(QUICK.beat);
+        }
+        drop(lease);
+        let there = fs::list(&layout::leases(store.root())).unwrap();
+        assert_eq!(there, [layout::lease(store.root(), "stage", 1)], "the other's stays");
     }
 
     #[test]

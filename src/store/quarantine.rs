@@ -49,15 +49,50 @@ impl Store {
             Err(error) if error.is_not_found() => return Ok(path.to_owned()),
             Err(error) => return Err(error.into()),
         }
-        let words = |path: &Path| path.to_string_lossy().into_owned();
-        let line = Quarantined {
-            from: words(inside),
-            to: words(to.strip_prefix(self.root()).expect("it is in the store")),
-            why: why.to_owned(),
-        };
-        let line = serde_json::to_string(&line).expect("a line is plain data");
-        fs::append_line(&layout::quarantine_log(self.root()), &line)?;
+        self.log_damage(inside, to.strip_prefix(self.root()).expect("it is in the store"), why)?;
         Ok(to)
+    }
+
+    /// Writes into the log that a file is gone, which nothing can be set aside of.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    ///
+    /// # Panics
+    /// When the path is not in the store.
+    pub fn note_lost(&self, path: &Path, why: &str) -> Result<(), StoreError> {
+        let inside = path.strip_prefix(self.root()).expect("what is missed is a file of the store");
+        self.log_damage(inside, inside, why)
+    }
+
+    /// The damage in the log that no exit code has told of yet.
+    ///
+    /// # Errors
+    /// A log that can't be read.
+    pub fn untold_damage(&self) -> Result<Vec<Quarantined>, StoreError> {
+        let told = match fs::read_text(&layout::quarantine_told(self.root())) {
+            Ok(text) => text.trim().parse().unwrap_or(0),
+            Err(error) if error.is_not_found() => 0,
+            Err(error) => return Err(error.into()),
+        };
+        Ok(self.quarantined()?.into_iter().skip(told).collect())
+    }
+
+    /// Notes that an exit code tells of all damage in the log so far.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn damage_is_told(&self) -> Result<(), StoreError> {
+        let lines = self.quarantined()?.len();
+        Ok(fs::write_atomically(&layout::quarantine_told(self.root()), format!("{lines}\n").as_bytes())?)
+    }
+
+    fn log_damage(&self, from: &Path, to: &Path, why: &str) -> Result<(), StoreError> {
+        let words = |path: &Path| path.to_string_lossy().into_owned();
+        let line = Quarantined { from: words(from), to: words(to), why: why.to_owned() };
+        let line = serde_json::to_string(&line).expect("a line is plain data");
+        fs::create_folder(&layout::quarantine(self.root()))?;
+        Ok(fs::append_line(&layout::quarantine_log(self.root()), &line)?)
     }
 
     /// What was moved out of the way, in order. A line that can't be understood is passed over.
@@ -98,6 +133,21 @@ mod tests {
         assert_eq!(log.iter().map(|line| line.why.as_str()).collect::<Vec<_>>(), ["a flipped bit", "again"]);
         assert_eq!(store.root().join(&log[1].to), second);
         assert_eq!(store.root().join(&log[1].from), path);
+
+        assert_eq!(store.untold_damage().unwrap(), log);
+        store.damage_is_told().unwrap();
+        assert!(store.untold_damage().unwrap().is_empty());
+        store.note_lost(&path, "it is gone").unwrap();
+        assert_eq!(store.untold_damage().unwrap()[0].why, "it is gone");
+    }
+
+    #[test]
+    fn what_is_gone_is_noted_where_nothing_was_set_aside_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let path = folder.path().join("objects-v1/ab/cd");
+        store.note_lost(&path, "it is gone").unwrap();
+        assert_eq!(store.untold_damage().unwrap()[0].from, "objects-v1/ab/cd");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! running-v1/<kind>-<key>/
+//!   wants                   which checkpoints, looks and planes are wanted of it
 //!   journal                 what was measured so far: see [`journal`](super::journal)
 //!   resume-000000000300     a training after step 300: the newest two are kept
 //!   images                  what was computed of single images, a frame each
@@ -10,7 +11,7 @@
 //!
 //! What is damaged here is told, moved to quarantine and computed again: the worst that can be lost is time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 use super::frames::{End, FrameFile};
 use super::journal::{Journal, Point, Wrong};
 use super::pack::{Pack, PackWriter};
-use super::{Artifact, Store, StoreError, layout};
+use super::{Artifact, Record, Store, StoreError, layout};
 use crate::base::digest::Digest;
 use crate::base::fs;
+use crate::plan::graph::Want;
 use crate::plan::{Kind, StageKey};
 
 /// Resume points that are kept: the newest may be the one that a dying disk wrote.
@@ -28,6 +30,9 @@ const KEPT: usize = 2;
 
 /// What the head of a resume point is called in its pack.
 const HEAD: &str = "head";
+
+/// The file that says what is wanted of the stage.
+const WANTS: &str = "wants";
 
 /// How the names of resume points begin.
 const RESUME: &str = "resume-";
@@ -107,6 +112,28 @@ impl Running<'_> {
     /// What a person should know of what was found here.
     pub fn take_remarks(&mut self) -> Vec<Remark> {
         std::mem::take(&mut self.remarks)
+    }
+
+    /// Notes what is wanted of the stage: another execution may have other wishes.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn begin(&self, wants: &BTreeSet<Want>) -> Result<(), StoreError> {
+        let text = serde_json::to_vec(wants).expect("wishes are plain data");
+        Ok(fs::write_if_changed(&self.folder.join(WANTS), &text)?)
+    }
+
+    /// Whether the stage, as it was wanted here, is done: then the folder is of no use any more.
+    ///
+    /// # Errors
+    /// Whatever reading reports.
+    pub fn is_over(&self, record: &Record) -> Result<bool, StoreError> {
+        let wants = match fs::read(&self.folder.join(WANTS)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
+            Err(error) if error.is_not_found() => BTreeSet::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(record.fulfils(&wants))
     }
 
     /// The journal of this execution.

@@ -16,7 +16,7 @@ use stpp::base::digest::Digest;
 use stpp::base::progress::{Progress, Quiet};
 use stpp::plan::{Kind, Node};
 use stpp::run::cadence::Cadence;
-use stpp::run::desk::StageDesk;
+use stpp::run::desk::{StageDesk, Stops};
 use stpp::run::event::StageName;
 use stpp::run::signal::Stop;
 use stpp::run::{Event, Executor, PlannedStudy, Settings, Sink, numerics};
@@ -142,7 +142,14 @@ fn train(study: &PlannedStudy, store: &Store, node: &Node, every: Option<Duratio
     let (stop, halt) = (Stop::default(), AtomicBool::new(false));
     let name = StageName::of(node, 1, 1, "");
     let running = store.running(node.kind, node.key);
-    let desk = StageDesk::new(&sink, (&stop, &halt), &name, node, running, Cadence::new(every));
+    let desk = StageDesk::new(
+        &sink,
+        Stops { user: &stop, halt: &halt, lease: None },
+        &name,
+        node,
+        running,
+        Cadence::new(every),
+    );
     let mut timed = Timed { desk, spent: Duration::ZERO };
     stage::run(&node.work, &context, &mut timed)?;
     let Timed { desk, spent } = timed;

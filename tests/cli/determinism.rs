@@ -103,6 +103,16 @@ fn neither_the_place_of_data_nor_that_of_a_spec_changes_an_id() {
 }
 
 #[test]
+fn the_palette_is_for_people_and_changes_no_byte() {
+    let test = images::dataset(Test::new(), "pictures").spec("study.toml", &images::spec("pictures", "st"));
+    test.run(["exp", "run", "study.toml"]).success();
+    let set = "data.palette=[[1, 2, 3], [4, 5, 6], [7, 8, 9]]";
+    let again = ["exp", "run", "study.toml", "--set", set];
+    test.run(again).success().stdout_has("nothing was trained");
+    test.run(["exp", "verify", "study.toml", "--set", set]).success().stdout_has("identical");
+}
+
+#[test]
 fn a_pixel_more_is_another_dataset() {
     let test =
         images::dataset(Test::new(), "pictures").spec("study.toml", &images::spec("pictures", "supervised"));

@@ -89,6 +89,40 @@ fn a_killed_training_goes_on_from_its_last_resume_point() {
 }
 
 #[test]
+fn fewer_wishes_after_an_interruption_leave_nothing_of_the_others() {
+    let test = Test::new().spec("study.toml", &study().replace("points = 2", "points = 20"));
+    test.signalled(["exp", "run", "study.toml"], "INT", in_the_middle_of("teacher")).code(5);
+    let test = test.spec("study.toml", &study());
+    test.run(["exp", "run", "study.toml", "--replace"]).success();
+    test.run(["exp", "run", "study.toml", "--store", "whole", "--out", "whole-report"]).success();
+    assert_same(&test.path("reports/tiny"), &test.path("whole-report"));
+    assert_same(&test.path(".stpp/tables"), &test.path("whole/tables"));
+}
+
+#[test]
+fn what_another_study_wants_of_a_finished_stage_is_not_cleared_away() {
+    let more = study().replace("points = 2", "points = 20").replace("\"tiny\"", "\"more\"");
+    let test = Test::new().spec("study.toml", &study()).spec("more.toml", &more);
+    test.run(["exp", "run", "study.toml"]).success();
+    test.signalled(["exp", "run", "more.toml"], "INT", in_the_middle_of("teacher")).code(5);
+    test.run(["exp", "run", "study.toml"]).success().stdout_has("nothing was trained");
+    let rest = test.run(["exp", "run", "more.toml", "--json"]).success();
+    assert!(first_step_after(&rest, "goes on after step") > 5);
+}
+
+#[test]
+fn damage_that_an_interrupted_run_met_is_told_by_the_one_that_comes_to_the_end() {
+    let test = Test::new().spec("study.toml", &study());
+    test.run(["exp", "run", "study.toml"]).success();
+    let teacher = files(&test.path(".stpp")).into_keys().find(|name| name.starts_with("records-v2/teacher/"));
+    let teacher = format!(".stpp/{}", teacher.expect("there is a teacher"));
+    test.write(&teacher, b"{}");
+    test.signalled(["exp", "run", "study.toml"], "INT", in_the_middle_of("teacher")).code(5);
+    test.run(["exp", "run", "study.toml"]).code(4).stderr_has("and yet").stderr_has(&teacher);
+    test.run(["exp", "run", "study.toml"]).success();
+}
+
+#[test]
 fn other_wishes_after_an_interruption_are_all_fulfilled() {
     let test = Test::new().spec("study.toml", &study());
     test.signalled(["exp", "run", "study.toml"], "INT", in_the_middle_of("teacher")).code(5);

@@ -72,6 +72,7 @@ fn the_first_steps_can_be_verified_alone() {
     let test = finished();
     let ran = test.run(["exp", "verify", "tiny", "--stage", "retrain", "--steps", "2"]).success();
     ran.stdout_has("2 of 4 steps");
+    test.run(["exp", "verify", "tiny", "--steps", "0"]).code(2).stderr_has("--steps");
 }
 
 #[test]

@@ -11,6 +11,8 @@ use crate::run::signal::Stop;
 use crate::run::study::PlanError;
 use crate::run::{Event, Executor, PlannedStudy, Settings, Sink, Summary, numerics};
 use crate::screen;
+use crate::store::lease::Pace;
+use crate::store::quarantine::Quarantined;
 use crate::store::{Store, StoreError};
 
 /// Files that one call makes anew beside those that stages find: with more, something is wrong with the disk.
@@ -29,6 +31,11 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         let message = format!("training on the CPU ({reason})");
         sink.take(&Event::Noted { message });
     }
+    // Before the study is written, so that nobody who clears the store removes it.
+    let leases = store.leases(Pace::default());
+    let _presence = leases.presence(|live| {
+        output::remark(&format!("waiting until {} has cleared the store", live.words()));
+    })?;
     let mut damage = Vec::new();
     let replace = args.replace || study.stored.ablation.is_single_experiment();
     while let Err(error) = study.register(&store, replace) {
@@ -78,7 +85,18 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         ));
     }
     damage.append(&mut summary.damage);
+    // Also what a process before this one met that did not come so far.
+    let untold = store.untold_damage()?;
+    if !untold.is_empty() {
+        damage = untold.iter().map(|line| told(&store, line)).collect();
+        store.damage_is_told()?;
+    }
     complete_but(&damage, &summary.faults)
+}
+
+fn told(store: &Store, line: &Quarantined) -> String {
+    let place = if line.to == line.from { String::new() } else { format!(" (now in {})", line.to) };
+    format!("damage: {}{place}: {}", store.root().join(&line.from).display(), line.why)
 }
 
 fn settings(args: &RunArgs) -> Result<Settings, Failure> {

@@ -9,6 +9,7 @@ use crate::cli::failure::{Failure, FailureKind};
 use crate::cli::{output, target};
 use crate::plan::{Kind, Node, StageKey};
 use crate::report::number::counted;
+use crate::run::device::choose;
 use crate::run::event::StageName;
 use crate::run::signal::Stop;
 use crate::run::verify::{Verdict, Verifier};
@@ -62,17 +63,29 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     // Where nothing can be written, nobody removes anything either.
     let leases = store.leases(Pace::default());
     let _presence = is_writable.then(|| leases.presence(|_| ())).transpose()?;
-    let mut told = Vec::new();
+    let (mut told, mut failure) = (Vec::new(), None);
     for (at, node) in nodes.iter().enumerate() {
         let serves = study.serves.get(&node.key).and_then(|names| names.first().cloned());
         let name = StageName::of(node, at + 1, nodes.len(), &serves.unwrap_or_default());
+        match verifier.verify(node, &name, &sink) {
+            Ok(verdict) => told.push((name, verdict)),
+            Err(error) if error.is_interrupted() => break,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
         if stop.requested() {
             break;
         }
-        told.push((name.clone(), verifier.verify(node, &name, &sink)?));
     }
     drop(screen);
-    conclude(&told, nodes.len())
+    // What was found before counts, whatever ended it.
+    let found = conclude(&told, nodes.len());
+    match failure {
+        Some(error) if !told.iter().any(|(_, verdict)| verdict.is_damage()) => Err(error.into()),
+        _ => found,
+    }
 }
 
 /// What was asked for.
@@ -90,7 +103,14 @@ impl Asked {
             let spec = crate::cli::args::SpecArgs { spec: args.what.clone().into(), sets: args.sets.clone() };
             return Ok(Self { ablation: target::ablation(&spec)?, numerics: None, run: None });
         }
-        if let Some(study) = store.studies(&args.what)?.into_iter().next() {
+        let mut studies = store.studies(&args.what)?;
+        if !studies.is_empty() {
+            // Of several numerics classes, that of this machine can be held against it bit by bit.
+            let meant = &studies[0].ablation.experiments[0].experiment.run.device;
+            let chosen = choose(args.device.device.as_deref().unwrap_or(meant))?;
+            let class = numerics::class(&chosen.device);
+            let own = studies.iter().position(|study| study.numerics == class).unwrap_or(0);
+            let study = studies.swap_remove(own);
             return Ok(Self { ablation: study.ablation, numerics: Some(study.numerics), run: None });
         }
         let (study, member) = find::run(store, &args.what)?;
@@ -147,7 +167,8 @@ fn conclude(told: &[(StageName, Verdict)], asked: usize) -> Result<(), Failure> 
     }
     if told.len() < asked {
         let message = format!("interrupted after {} of {}", told.len(), counted(asked, "stage"));
-        return Err(Failure::new(FailureKind::Interrupted, message));
+        return Err(Failure::new(FailureKind::Interrupted, message)
+            .hint("--stage names those to verify; a further call begins with the first again"));
     }
     if missing == asked {
         return Err(Failure::new(

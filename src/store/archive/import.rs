@@ -60,8 +60,8 @@ pub fn import(root: &Path, archive: &Path, replace: bool) -> Result<Imported, Ar
         Err(StoreError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let records = documents.new_records(there.as_ref())?;
-    let studies = documents.new_studies(there.as_ref(), replace)?;
+    documents.new_records(there.as_ref())?;
+    documents.new_studies(there.as_ref(), replace)?;
     let store = Store::open(root)?;
     // So that nobody takes what is not named yet for garbage.
     let leases = store.leases(Pace::default());
@@ -102,6 +102,9 @@ pub fn import(root: &Path, archive: &Path, replace: bool) -> Result<Imported, Ar
         }
         count(is_new, bytes.len() as u64);
     }
+    // Looked at again: other processes may have worked, or cleared the store, since it was found that all suits.
+    let records = documents.new_records(Some(&store))?;
+    let studies = documents.new_studies(Some(&store), replace)?;
     for (record, is_new) in documents.records.iter().zip(records) {
         if is_new {
             store.commit(record)?;

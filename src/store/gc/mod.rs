@@ -71,7 +71,7 @@ pub enum Why {
 impl Why {
     /// Whether it may go while someone works: others may be about to be named, or are being written.
     fn is_certain(self) -> bool {
-        matches!(self, Self::Dropped | Self::Superseded | Self::Tables | Self::Quarantined)
+        matches!(self, Self::Superseded | Self::Quarantined)
     }
 }
 
@@ -264,7 +264,7 @@ impl<'a> Reach<'a> {
         }
         // What a stage needs to go on is of use until it is done.
         let mut running: BTreeMap<StageKey, Vec<&RunningFile>> = BTreeMap::new();
-        for file in inventory.running.iter().filter(|file| !records.contains_key(&file.key)) {
+        for file in inventory.running.iter().filter(|file| !file.is_over) {
             running.entry(file.key).or_default().push(file);
         }
         Self {

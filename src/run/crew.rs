@@ -31,7 +31,7 @@ use crate::stage::pixels::PreparedPixels;
 use crate::stage::{self, Context, StageError};
 use crate::store::beside::Costs;
 use crate::store::lease::{Lease, Leases, Live, Taken};
-use crate::store::{Record, Store, StoreError};
+use crate::store::{Record, Store, StoreError, layout};
 
 /// How often a process looks whether another one has finished a stage.
 const POLL: Duration = Duration::from_millis(200);
@@ -145,6 +145,7 @@ impl<'a, 's> Crew<'a, 's> {
                 None => steps += node.cost.steps,
             }
         }
+        self.miss_records()?;
         self.note_labels_again()?;
         let done = self.shared().queue.count();
         let experiments = self.study.stored.members.len();
@@ -158,6 +159,28 @@ impl<'a, 's> Crew<'a, 's> {
             {
                 self.means.store.running(kind, key).remove()?;
             }
+        }
+        Ok(())
+    }
+
+    /// What a stage took is written after its record: where that is there and no record, the record was lost.
+    fn miss_records(&self) -> Result<(), RunError> {
+        let store = self.means.store;
+        for node in self.study.graph.nodes() {
+            let path = layout::record(store.root(), node.kind, node.key);
+            let is_known =
+                self.shared().queue.record(node.key).is_some() || self.shared().damaged.contains_key(&path);
+            if is_known
+                || store.costs(node.kind, node.key)?.is_none()
+                || store.record(node.kind, node.key)?.is_some()
+            {
+                continue;
+            }
+            let how = "the stage was done, but its record is gone";
+            store.note_lost(&path, how)?;
+            let message = format!("damage: {}: {how}; it is run again", path.display());
+            self.shared().summary.damage.push(message.clone());
+            send(self.sink, &Event::Noted { message });
         }
         Ok(())
     }
@@ -253,10 +276,11 @@ impl<'a, 's> Crew<'a, 's> {
                     shared.queue.done(*record);
                 }
                 Ok(Done::Before(record)) => {
-                    shared.summary.elsewhere += 1;
+                    let by_another = shared.queue.was_elsewhere(node.key);
+                    shared.summary.elsewhere += usize::from(by_another);
                     shared.queue.done(*record);
                     drop(shared);
-                    send(self.sink, &Event::Found { stage: self.name(node) });
+                    send(self.sink, &Event::Found { stage: self.name(node), by_another });
                 }
                 Ok(Done::Elsewhere(live)) => {
                     let is_new = shared.queue.is_elsewhere(node.key);
@@ -380,10 +404,10 @@ impl<'a, 's> Crew<'a, 's> {
         let numerics = &self.study.stored.numerics;
         let record = commit::record(self.means.store, node, numerics, left, outcome.points)?;
         self.means.store.write_environment(node.kind, node.key, &self.environment)?;
-        self.means.store.write_costs(node.kind, node.key, &costs)?;
         failpoint::hit(format_args!("stage.commit.{}", node.kind));
         self.means.store.commit(&record)?;
         failpoint::hit(format_args!("stage.committed.{}", node.kind));
+        self.means.store.write_costs(node.kind, node.key, &costs)?;
         if !lease.is_lost() {
             running.remove()?;
         }

@@ -89,10 +89,12 @@ pub enum Event {
         /// How long it took. For the screen only.
         seconds: f64,
     },
-    /// A stage was committed by another process.
+    /// A stage that was to run turned out to be done.
     Found {
         /// The stage.
         stage: StageName,
+        /// Whether another process was seen to work on it.
+        by_another: bool,
     },
     /// Something a person should know.
     Noted {

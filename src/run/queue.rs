@@ -55,6 +55,11 @@ impl<'a> Queue<'a> {
         self.elsewhere.insert(key, Stopwatch::start()).is_none()
     }
 
+    /// Whether another process was seen to work on a stage.
+    pub fn was_elsewhere(&self, key: StageKey) -> bool {
+        self.elsewhere.contains_key(&key)
+    }
+
     /// Forgets that stages were done, whose records are so.
     pub fn forget(&mut self, damaged: impl Fn(&Record) -> bool) {
         self.records.retain(|_, record| !damaged(record));

@@ -15,6 +15,7 @@ use super::executor::RunError;
 use super::recount::{Recount, Told};
 use super::signal::Stop;
 use super::study::PlannedStudy;
+use crate::base::clock::Stopwatch;
 use crate::base::digest::Digest;
 use crate::base::fs::{self, Scratch};
 use crate::nn::weights::difference::first_difference;
@@ -90,9 +91,11 @@ impl Verifier<'_> {
         let limit = if drift { Some(self.steps.unwrap_or(DRIFT_STEPS)) } else { self.steps };
         let mut recount = Recount::new(sink, &self.stop, name, self.told(&record)?, limit, drift);
         send(sink, &Event::Started { stage: name.clone() });
+        let watch = Stopwatch::start();
         let outcome = self.execute(node, &record, &inputs, &keeps, &mut recount);
         let end = |result: &str| {
-            let event = Event::Finished { stage: name.clone(), result: result.to_owned(), seconds: 0.0 };
+            let (stage, result) = (name.clone(), result.to_owned());
+            let event = Event::Finished { stage, result, seconds: watch.seconds() };
             send(sink, &event);
         };
         let (left, whole) = match outcome {

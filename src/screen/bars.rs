@@ -83,7 +83,7 @@ impl Sink for Bars {
                 let line = format!("{:<18} {seconds:>7.1} s  {result:<34} {}", stage.words(), stage.serves);
                 drop(self.drawn.println(line.trim_end()));
             }
-            Event::Found { stage } => self.end_stage(stage),
+            Event::Found { stage, .. } => self.end_stage(stage),
             Event::Noted { message } => drop(self.drawn.println(message)),
         }
     }

@@ -34,10 +34,11 @@ impl Sink for Lines {
                 stage.words(),
                 stage.serves
             )),
-            Event::Found { stage } => write_line(&format!(
-                "{} {:<18}    done by another process           {}",
+            Event::Found { stage, by_another } => write_line(&format!(
+                "{} {:<18}            {:<34} {}",
                 place(stage.index, stage.of),
                 stage.words(),
+                if *by_another { "done by another process" } else { "done meanwhile" },
                 stage.serves
             )),
             Event::Noted { message } => write_line(message),

@@ -197,6 +197,7 @@ impl Leases {
         let name = format!("{AT_WORK}-{}-{}", self.me.id, NEXT.fetch_add(1, Ordering::Relaxed));
         // A name of our own: whoever holds it is dead, and had our number before.
         let Taken::Ours(lease) = self.take(&name)? else { return self.presence(tell) };
+        self.sweep()?;
         // Both sides say what they do before they look at the other: at least one sees it.
         let clearing = || Ok::<_, StoreError>(self.live()?.into_iter().find(|live| live.name == CLEARING));
         if let Some(live) = clearing()? {
@@ -206,6 +207,16 @@ impl Leases {
             }
         }
         Ok(lease)
+    }
+
+    /// Removes what dead processes of this machine left of their presence: names that nobody takes again.
+    fn sweep(&self) -> Result<(), StoreError> {
+        for (name, generation) in self.generations()? {
+            if name.starts_with(AT_WORK) && self.look(&name, generation)?.is_none() {
+                fs::remove(&layout::lease(self.store.root(), &name, generation))?;
+            }
+        }
+        Ok(())
     }
 
     /// Says that this process clears the store; none while another one does.

@@ -10,6 +10,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::frames::{End, Frames};
 use super::labels::LabelIndex;
 use super::layout::{self, Place};
 use super::pack::Pack;
@@ -376,12 +377,17 @@ impl Inspection<'_> {
         }
     }
 
-    /// Resume points. Journals and results of single images may be torn at their end, and are looked at when they are used.
+    /// Resume points, journals and results of single images. The latter two may be torn at their end.
     fn running(&mut self, files: &Files) -> Result<(), StoreError> {
         for entry in files.sorts.get(&Sort::Running).into_iter().flatten() {
             let Place::Running(key) = Place::of(&entry.path) else { continue };
-            if named_by(&self.store.root().join(&entry.path))?.is_none() {
+            let path = self.store.root().join(&entry.path);
+            if named_by(&path)?.is_none() {
                 self.blame(entry.path.clone(), "it is no sound resume point".to_owned(), &[key]);
+            }
+            let framed = ["journal", "images"].into_iter().any(|name| path.ends_with(name));
+            if framed && Frames::of(&fs::read(&path)?).end == End::Damaged {
+                self.blame(entry.path.clone(), "its frames are not what was written".to_owned(), &[key]);
             }
         }
         Ok(())

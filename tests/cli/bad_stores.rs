@@ -172,6 +172,8 @@ fn what_a_killed_call_left_half_written_is_not_seen() {
     let test = test.spec("more.toml", &more);
     test.run(["exp", "run", "more.toml"]).success();
     std::fs::remove_dir_all(test.path(".stpp/records-v2/label")).unwrap();
+    let ran = test.run(["exp", "run", "study.toml"]).code(4);
+    ran.stderr_has(".stpp/records-v2/label/").stderr_has("its record is gone");
     test.run(["exp", "run", "study.toml"]).success();
     assert_eq!(test.text("reports/tiny/report.md"), report);
 }

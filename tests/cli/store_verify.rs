@@ -87,6 +87,32 @@ fn a_store_of_the_first_format_is_held_against_the_keys_of_its_stages() {
 }
 
 #[test]
+fn what_no_run_reads_is_set_aside_on_request_and_made_anew() {
+    let test = Test::new().spec("study.toml", &ablation("tiny", "[0]"));
+    test.run(["exp", "run", "study.toml"]).success();
+    let objects = || {
+        let of_store = files(&test.path(".stpp")).into_iter();
+        of_store
+            .filter(|(name, _)| name.starts_with("objects-v1/"))
+            .max_by_key(|(_, bytes)| bytes.len())
+            .unwrap()
+    };
+    let (largest, mut bytes) = objects();
+    let whole = bytes.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    overwrite(&test.path(&format!(".stpp/{largest}")), &bytes);
+    // A finished study reads no model.
+    test.run(["exp", "run", "study.toml"]).success().stdout_has("nothing was trained");
+    test.run(["store", "verify"]).code(4).stderr_has(&largest).stderr_has("--mend");
+    test.run(["store", "verify", "--mend"]).code(4).stderr_has("1 of them were set aside");
+    test.run(["exp", "run", "study.toml"]).code(4).stderr_has(&largest).stdout_has("ran ");
+    assert_eq!(std::fs::read(test.path(&format!(".stpp/{largest}"))).unwrap(), whole);
+    test.run(["store", "verify"]).success();
+    test.run(["exp", "run", "study.toml"]).success();
+}
+
+#[test]
 fn a_record_that_is_gone_is_missed_by_those_who_read_it() {
     let test = with_store("v1");
     std::fs::remove_dir_all(test.path(".stpp/records-v1/teacher")).unwrap();

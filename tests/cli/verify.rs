@@ -131,6 +131,14 @@ fn what_is_not_done_or_not_there_is_told() {
     let test = Test::new().spec("study.toml", &experiment("st"));
     test.run(["exp", "verify", "study.toml"]).code(2).stderr_has("there is none");
     test.run(["exp", "run", "study.toml"]).success();
+    for wrong in [
+        &[""][..],
+        &["study", "--stage", ""],
+        &["study", "--tolerance", "nan"],
+        &["study", "--set", "seed=1"],
+    ] {
+        test.run([&["exp", "verify"][..], wrong].concat()).code(2).stderr_has("failed to verify");
+    }
     test.run(["exp", "verify", "nobody"]).code(2).stderr_has("nobody");
     let other = ["exp", "verify", "study.toml", "--stage", "teacher", "--set", "seed=7"];
     test.run(other).code(2).stderr_has("none of these stages is in the store");

@@ -21,6 +21,7 @@ use crate::store::lease::Pace;
 
 /// Runs the command.
 pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
+    check(args)?;
     let store = Store::open_to_read(&args.store.store)?;
     let is_writable = Store::open(&args.store.store).is_ok();
     let mut asked = Asked::of(args, &store)?;
@@ -86,6 +87,22 @@ pub fn verify(args: &VerifyArgs) -> Result<(), Failure> {
         Some(error) if !told.iter().any(|(_, verdict)| verdict.is_damage()) => Err(error.into()),
         _ => found,
     }
+}
+
+/// An empty word in a script is a variable that was not set, and no answer may look like a pass then.
+fn check(args: &VerifyArgs) -> Result<(), Failure> {
+    let wrong = |what: &str| Err(Failure::new(FailureKind::Input, format!("failed to verify: {what}")));
+    if args.what.is_empty() || args.stages.iter().any(String::is_empty) {
+        return wrong("a name is empty; is a variable of yours not set?");
+    }
+    if !args.tolerance.is_finite() || args.tolerance < 0.0 {
+        return wrong(&format!("--tolerance {} is no share; 1e-3 is the default", args.tolerance));
+    }
+    let is_spec = Path::new(&args.what).extension().is_some_and(|extension| extension == "toml");
+    if !is_spec && !args.sets.is_empty() {
+        return wrong(&format!("--set lays values over a spec file, and `{}` is none", args.what));
+    }
+    Ok(())
 }
 
 /// What was asked for.
@@ -177,7 +194,10 @@ fn conclude(told: &[(StageName, Verdict)], asked: usize) -> Result<(), Failure> 
         )
         .hint("`stpp exp run` computes them"));
     }
-    let drifted = if drifted > 0 { format!(", {drifted} within the tolerance") } else { String::new() };
-    output::result(&format!("identical: {same} of {}{drifted}", counted(asked, "stage")));
+    let more =
+        |count: usize, words: &str| if count > 0 { format!(", {count} {words}") } else { String::new() };
+    let drifted = more(drifted, "within the tolerance");
+    let missing = more(missing, "not in the store");
+    output::result(&format!("identical: {same} of {}{drifted}{missing}", counted(asked, "stage")));
     Ok(())
 }

@@ -25,6 +25,9 @@ pub struct VerifyArgs {
     /// Where to look.
     #[command(flatten)]
     pub store: StoreArgs,
+    /// Set aside what is damaged, so that the next run makes it anew
+    #[arg(long)]
+    pub mend: bool,
     /// Write JSON
     #[arg(long)]
     pub json: bool,

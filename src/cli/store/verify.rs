@@ -29,9 +29,28 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
             for damage in &survey.damage {
                 message.push_str(&line(damage));
             }
-            Err(Failure::new(FailureKind::Damage, message))
+            let failure = Failure::new(FailureKind::Damage, message);
+            if args.mend {
+                let aside = set_aside(&store, &survey.damage)?;
+                return Err(failure.hint(format!(
+                    "{aside} of them were set aside: the next `stpp exp run` of these ablations makes anew what they held"
+                )));
+            }
+            Err(failure.hint("`exp run` mends what it reads; with `--mend`, all of this is set aside for it"))
         }
     }
+}
+
+/// Sets every damaged file aside that is there; what is gone is missed by the run that makes it anew.
+fn set_aside(store: &Store, damage: &[Damage]) -> Result<usize, Failure> {
+    // Only who may write may do that.
+    let store = Store::open(store.root())?;
+    let mut aside = 0;
+    for damage in damage {
+        let path = store.root().join(&damage.path);
+        aside += usize::from(store.quarantine(&path, &damage.what)? != path);
+    }
+    Ok(aside)
 }
 
 fn words(survey: &Survey) -> String {

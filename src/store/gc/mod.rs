@@ -52,10 +52,10 @@ pub enum Why {
     Tables,
     /// An index of labels that no stage of a kept study wrote.
     Labels,
-    /// The record of a stage that no kept study has.
-    Record,
-    /// Costs or the environment of such a stage.
+    /// Costs or the environment of a stage that no kept study has: costs without a record would tell of a lost one.
     Beside,
+    /// The record of such a stage.
+    Record,
     /// The working folder of a stage that is done, or that no kept study has.
     Running,
     /// An artifact that no kept stage left.

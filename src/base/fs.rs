@@ -44,6 +44,18 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(FileError::on("read", path))
 }
 
+/// Reads a whole file, if it is there.
+///
+/// # Errors
+/// [`FileError`] with the path, but for a file that does not exist.
+pub fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Reads a whole UTF-8 file.
 ///
 /// # Errors

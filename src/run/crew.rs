@@ -211,24 +211,19 @@ impl<'a, 's> Crew<'a, 's> {
 
     /// The record of a stage that is done. One that is damaged, or whose artifacts are gone, is told and set aside.
     fn find(&self, node: &Node) -> Result<Option<Record>, RunError> {
-        loop {
-            let error = match self.means.store.done(node) {
-                Ok(None) => match self.means.store.lost(node) {
-                    Ok(lost) => {
-                        for lost in &lost {
-                            self.mend(lost)?;
-                        }
-                        return Ok(None);
-                    }
-                    Err(error) => error,
-                },
-                Ok(done) => return Ok(done),
-                Err(error) => error,
-            };
-            if !self.mend(&error)? {
-                return Err(error.into());
+        let record = loop {
+            match self.means.store.record(node.kind, node.key) {
+                Ok(record) => break record,
+                Err(error) if self.mend(&error)? => {}
+                Err(error) => return Err(error.into()),
             }
+        };
+        let Some(record) = record else { return Ok(None) };
+        let lost = self.means.store.lost(&record);
+        for lost in &lost {
+            self.mend(lost)?;
         }
+        Ok(Some(record).filter(|record| lost.is_empty() && record.fulfils(&node.wants)))
     }
 
     /// Works with as many workers as there are jobs, until all is done or one has failed.

@@ -12,9 +12,8 @@ use crate::base::progress::Progress;
 use crate::plan::work::Work;
 use crate::stage::{Desk, Left};
 use crate::store::journal::Point;
-use crate::store::running::{ResumeHead, ResumePoint};
+use crate::store::running::ResumePoint;
 use crate::store::{Mark, Record, StoreError};
-use crate::train::evaluate::{Forgetful, Kept};
 use crate::train::trace::Trace;
 
 /// What the store says of a stage's course.
@@ -178,21 +177,9 @@ impl Progress for Recount<'_, '_> {
 }
 
 impl Desk for Recount<'_, '_> {
-    fn resume(&mut self, _: &mut dyn FnMut(&ResumeHead) -> bool) -> Result<Option<ResumePoint>, StoreError> {
-        Ok(None)
-    }
-
-    fn is_due(&self, _: bool) -> bool {
-        false
-    }
-
     fn keep(&mut self, point: ResumePoint) -> Result<(), StoreError> {
         self.left.outputs = point.head.outputs;
         self.left.values = point.head.values;
         Ok(())
-    }
-
-    fn images(&mut self, _: Digest) -> Result<Box<dyn Kept>, StoreError> {
-        Ok(Box::new(Forgetful))
     }
 }

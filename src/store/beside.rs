@@ -41,7 +41,7 @@ impl Store {
     /// # Errors
     /// A file that can't be read. One that can't be understood counts as none: nothing depends on it.
     pub fn costs(&self, kind: Kind, key: StageKey) -> Result<Option<Costs>, StoreError> {
-        Ok(optional(fs::read(&layout::costs(self.root(), kind, key)))?
+        Ok(fs::read_if_there(&layout::costs(self.root(), kind, key))?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -64,17 +64,8 @@ impl Store {
     /// # Errors
     /// A file that can't be read. One that can't be understood counts as none: nothing depends on it.
     pub fn environment(&self, kind: Kind, key: StageKey) -> Result<Option<serde_json::Value>, StoreError> {
-        Ok(optional(fs::read(&layout::environment(self.root(), kind, key)))?
+        Ok(fs::read_if_there(&layout::environment(self.root(), kind, key))?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
-    }
-}
-
-/// A file that may be missing.
-fn optional(read: Result<Vec<u8>, fs::FileError>) -> Result<Option<Vec<u8>>, StoreError> {
-    match read {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -157,23 +157,14 @@ impl Store {
     /// A record that can't be read.
     pub fn done(&self, node: &Node) -> Result<Option<Record>, StoreError> {
         let record = self.record(node.kind, node.key)?;
-        Ok(record.filter(|record| {
-            record.fulfils(&node.wants)
-                && record.outputs.values().all(|artifact| self.object_path(artifact.digest).is_some())
-        }))
+        Ok(record.filter(|record| record.fulfils(&node.wants) && self.lost(record).is_empty()))
     }
 
-    /// The artifacts that a node's record names and that are gone.
-    ///
-    /// # Errors
-    /// A record that can't be read.
-    pub fn lost(&self, node: &Node) -> Result<Vec<StoreError>, StoreError> {
-        let Some(record) = self.record(node.kind, node.key)? else { return Ok(Vec::new()) };
+    /// The artifacts that a record names and that are gone.
+    pub fn lost(&self, record: &Record) -> Vec<StoreError> {
         let digests = record.outputs.values().map(|artifact| artifact.digest);
         let gone = digests.filter(|digest| self.object_path(*digest).is_none());
-        Ok(gone
-            .map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest })
-            .collect())
+        gone.map(|digest| StoreError::Lost { path: layout::object(self.root(), digest), digest }).collect()
     }
 
     /// Makes a stage done: the last thing that is written.

@@ -128,12 +128,9 @@ impl Running<'_> {
     /// # Errors
     /// Whatever reading reports.
     pub fn is_over(&self, record: &Record) -> Result<bool, StoreError> {
-        let wants = match fs::read(&self.folder.join(WANTS)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Err(error) if error.is_not_found() => BTreeSet::new(),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(record.fulfils(&wants))
+        let wants = fs::read_if_there(&self.folder.join(WANTS))?;
+        let wants: Option<BTreeSet<Want>> = wants.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(record.fulfils(&wants.unwrap_or_default()))
     }
 
     /// The journal of this execution.
@@ -238,10 +235,8 @@ impl Running<'_> {
 
     /// Newest first.
     fn resume_points(&self) -> Result<Vec<PathBuf>, StoreError> {
-        let is_point = |path: &PathBuf| {
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(RESUME))
-        };
-        let mut points: Vec<PathBuf> = fs::list(&self.folder)?.into_iter().filter(is_point).collect();
+        let mut points = fs::list(&self.folder)?;
+        points.retain(|path| is_resume_point(path));
         points.reverse();
         Ok(points)
     }
@@ -272,19 +267,17 @@ impl Running<'_> {
 /// # Errors
 /// A file that can't be read.
 pub fn named_by(path: &Path) -> Result<Option<Vec<Digest>>, StoreError> {
-    let is_point =
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(RESUME));
-    if !is_point {
+    if !is_resume_point(path) {
         return Ok(Some(Vec::new()));
     }
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        // Its stage was done meanwhile.
-        Err(error) if error.is_not_found() => return Ok(Some(Vec::new())),
-        Err(error) => return Err(error.into()),
-    };
+    // Where it is gone, its stage was done meanwhile.
+    let Some(bytes) = fs::read_if_there(path)? else { return Ok(Some(Vec::new())) };
     let named = |point: ResumePoint| point.head.outputs.values().map(|output| output.digest).collect();
     Ok(read_resume(&bytes).map(named))
+}
+
+fn is_resume_point(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(RESUME))
 }
 
 fn read_resume(bytes: &[u8]) -> Option<ResumePoint> {

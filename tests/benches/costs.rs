@@ -22,7 +22,7 @@ use stpp::run::signal::Stop;
 use stpp::run::{Event, Executor, PlannedStudy, Settings, Sink, numerics};
 use stpp::spec::ablation::Ablation;
 use stpp::spec::{Process, Spec, load};
-use stpp::stage::desk::{Desk, Standing};
+use stpp::stage::desk::Desk;
 use stpp::stage::pixels::PreparedPixels;
 use stpp::stage::{self, Context};
 use stpp::store::running::{ResumeHead, ResumePoint};
@@ -134,7 +134,7 @@ fn train(study: &PlannedStudy, store: &Store, node: &Node, every: Option<Duratio
     };
     let watch = Instant::now();
     let Some(every) = every else {
-        stage::run(&node.work, &context, &mut Standing(&mut Quiet::default()))?;
+        stage::run(&node.work, &context, &mut Quiet::default())?;
         return Ok(Took { seconds: watch.elapsed().as_secs_f64(), keeping: 0.0 });
     };
     let mut quiet = Seconds::default();

@@ -82,6 +82,7 @@ pub mod cli;
 pub mod data;
 pub mod method;
 pub mod metric;
+pub mod mlflow;
 pub mod nn;
 pub mod plan;
 pub mod report;

@@ -54,8 +54,25 @@ const LAYERS: &[(&str, &[&str])] = &[
             "track",
         ],
     ),
+    // What a server shows is made of what a report is made of, and of what a report leaves out: what stages took.
+    ("mlflow", &["base", "spec", "plan", "metric", "store", "stage::metrics", "track", "report"]),
     // `doctor` runs every operation on its own.
-    ("cli", &["base", "spec", "plan", "data", "nn::selftest", "run", "screen", "store", "track", "report"]),
+    (
+        "cli",
+        &[
+            "base",
+            "spec",
+            "plan",
+            "data",
+            "nn::selftest",
+            "run",
+            "screen",
+            "store",
+            "track",
+            "report",
+            "mlflow",
+        ],
+    ),
     ("main", &[]),
     ("build", &[]),
     ("lib", &[]),
@@ -64,6 +81,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Where a dependency may be named: folders, or files.
 const HOMES: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["spec/diagnostic.rs"]),
+    ("backon", &["mlflow/patience.rs"]),
     ("blake3", &["base/digest.rs"]),
     // Tensors below, and above them the device that stages run on, and what its errors say.
     (
@@ -88,7 +106,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("gemm", &["nn/ops/gemm.rs"]),
     ("image", &["data/decode.rs"]),
     ("indicatif", &["screen/bars.rs"]),
-    ("libc", &["base/failpoint.rs", "nn/heap.rs", "run/capture.rs"]),
+    ("libc", &["base/failpoint.rs", "nn/heap.rs", "run/capture.rs", "run/usage.rs"]),
     ("libm", &["base/stream.rs", "method", "nn/ops", "report/stats", "train/schedule.rs"]),
     ("minijinja", &["report/page.rs"]),
     ("png", &["data/decode.rs"]),
@@ -109,6 +127,9 @@ const HOMES: &[(&str, &[&str])] = &[
             "cli/doctor.rs",
         ],
     ),
+    // The address of a server is read as its client reads it.
+    ("reqwest", &["mlflow/client.rs", "mlflow/server.rs"]),
+    ("rustls", &["mlflow/client.rs"]),
     ("safetensors", &["nn/weights.rs", "nn/weights"]),
     ("serde_json_canonicalizer", &["base/canon.rs"]),
     ("signal-hook", &["run/signal.rs"]),

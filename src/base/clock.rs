@@ -30,3 +30,10 @@ pub fn unix_seconds() -> u64 {
     let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     seconds.saturating_add_signed(failpoint::clock_offset())
 }
+
+/// Milliseconds since 1970-01-01 UTC, likewise.
+pub fn unix_millis() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    millis.saturating_add_signed(failpoint::clock_offset().saturating_mul(1000))
+}

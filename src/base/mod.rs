@@ -9,6 +9,7 @@ pub mod failpoint;
 pub mod fs;
 pub mod process;
 pub mod progress;
+pub mod secret;
 pub mod share;
 pub mod simd;
 pub mod stream;

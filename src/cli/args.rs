@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use super::mlflow::args::{MlflowCommand, TrackArgs};
 use super::store::args::StoreCommand;
 
 /// Reproducible experiments for self-training in semi-supervised semantic segmentation
@@ -29,6 +30,9 @@ pub enum Command {
     /// Check, clean up and move what is remembered
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Show what is in the store on an MLflow server
+    #[command(subcommand)]
+    Mlflow(MlflowCommand),
     /// Check this machine: device, store, versions, and a golden training trace
     Doctor(DoctorArgs),
 }
@@ -123,6 +127,9 @@ pub struct RunArgs {
     /// Let a training keep a resume point about every so many seconds; with 0, after every step
     #[arg(long, value_name = "SECONDS", default_value_t = 300.0)]
     pub resume_every: f64,
+    /// Who else is told.
+    #[command(flatten)]
+    pub track: TrackArgs,
     /// Write the host's name beside each stage, too
     #[arg(long)]
     pub record_host: bool,

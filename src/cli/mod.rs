@@ -6,6 +6,7 @@ pub mod data;
 pub mod doctor;
 pub mod exp;
 pub mod failure;
+pub mod mlflow;
 pub mod output;
 pub mod report;
 pub mod store;
@@ -52,6 +53,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         Command::Report(args) => report::report(args),
         Command::Data(DataCommand::Check(check)) => data::check(check),
         Command::Store(command) => store::run(command),
+        Command::Mlflow(command) => mlflow::run(command),
         Command::Doctor(args) => doctor::doctor(args),
     }
 }

@@ -145,6 +145,20 @@ pub fn encode_png_rgb(image: &Rgb) -> Vec<u8> {
     encode(image.width, image.height, &image.data, None, ColorType::Rgb)
 }
 
+/// The image as a lossless WebP; the same bytes for the same pixels.
+///
+/// # Panics
+/// For a side of 0, or of more than 16383 pixels, which the format has no number for.
+pub fn encode_webp_rgb(image: &Rgb) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let encoder = image::codecs::webp::WebPEncoder::new_lossless(&mut bytes);
+    let side = |pixels: usize| u32::try_from(pixels).expect("an image that fits into memory");
+    encoder
+        .encode(&image.data, side(image.width), side(image.height), image::ExtendedColorType::Rgb8)
+        .expect("small images are what the format is for");
+    bytes
+}
+
 /// The mask as an 8-bit PNG; the same bytes for the same ids.
 ///
 /// With a `palette` the file shows colours, yet holds the same ids; ids past its end are black.

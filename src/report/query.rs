@@ -38,18 +38,16 @@ pub struct Facts {
 /// # Errors
 /// A record or an artifact that can't be read.
 pub fn facts(store: &Store, stored: &StoredStudy) -> Result<Facts, StoreError> {
-    let mut query = Query { store, records: BTreeMap::new() };
-    for member in &stored.members {
-        for step in &member.chain.steps {
-            if let Entry::Vacant(empty) = query.records.entry(step.key)
-                && let Some(record) = store.record(step.kind, step.key)?
-            {
-                empty.insert(record);
-            }
-        }
-    }
-    let runs = stored.members.iter().map(|member| query.run(member)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Facts { study: query.study(stored, runs), metrics: query.metrics()? })
+    let query = Query::new(store, stored)?;
+    Ok(Facts { study: query.study(stored)?, metrics: query.metrics()? })
+}
+
+/// Reads a study's facts without the metrics of its stages.
+///
+/// # Errors
+/// A record or an artifact that can't be read.
+pub fn study(store: &Store, stored: &StoredStudy) -> Result<Study, StoreError> {
+    Query::new(store, stored)?.study(stored)
 }
 
 struct Query<'a> {
@@ -57,8 +55,23 @@ struct Query<'a> {
     records: BTreeMap<StageKey, Record>,
 }
 
-impl Query<'_> {
-    fn study(&self, stored: &StoredStudy, runs: Vec<RunFacts>) -> Study {
+impl<'a> Query<'a> {
+    fn new(store: &'a Store, stored: &StoredStudy) -> Result<Self, StoreError> {
+        let mut query = Self { store, records: BTreeMap::new() };
+        for member in &stored.members {
+            for step in &member.chain.steps {
+                if let Entry::Vacant(empty) = query.records.entry(step.key)
+                    && let Some(record) = store.record(step.kind, step.key)?
+                {
+                    empty.insert(record);
+                }
+            }
+        }
+        Ok(query)
+    }
+
+    fn study(&self, stored: &StoredStudy) -> Result<Study, StoreError> {
+        let runs = stored.members.iter().map(|member| self.run(member)).collect::<Result<Vec<_>, _>>()?;
         let ablation = &stored.ablation;
         let arms = ablation.arms.iter().map(|arm| {
             let member = ablation.experiments.iter().find(|member| member.arm == arm.name);
@@ -68,7 +81,7 @@ impl Query<'_> {
         let headline = if stored.data.headline == "test" { Subset::Test } else { Subset::Val };
         let sharing = &stored.sharing;
         let code: BTreeSet<&String> = self.records.values().map(|record| &record.code).collect();
-        Study {
+        Ok(Study {
             name: ablation.name.clone(),
             question: ablation.question.clone(),
             description: ablation.description.clone(),
@@ -106,7 +119,7 @@ impl Query<'_> {
                 code: code.into_iter().cloned().collect(),
                 stages: Kind::ALL.iter().map(|kind| (kind.to_string(), kind.version())).collect(),
             },
-        }
+        })
     }
 
     fn run(&self, member: &StoredMember) -> Result<RunFacts, StoreError> {

@@ -23,12 +23,12 @@ use super::mend::mend;
 use super::queue::Queue;
 use super::signal::Stop;
 use super::study::PlannedStudy;
-use crate::base::clock::Stopwatch;
+use crate::base::clock::{self, Stopwatch};
 use crate::base::failpoint;
 use crate::plan::work::Work;
 use crate::plan::{Kind, Node, StageKey};
 use crate::stage::pixels::PreparedPixels;
-use crate::stage::{self, Context, StageError};
+use crate::stage::{self, Context, Left, StageError, preview};
 use crate::store::beside::Costs;
 use crate::store::lease::{Lease, Leases, Live, Taken};
 use crate::store::{Record, Store, StoreError, layout};
@@ -343,6 +343,11 @@ impl<'a, 's> Crew<'a, 's> {
                 {
                     return Ok(Done::Later);
                 }
+                if !source.is_interrupted() {
+                    let running = self.means.store.running(node.kind, node.key);
+                    // Where even that can't be written, the error itself is told all the same.
+                    drop(running.note_failure(&chain(&*source)));
+                }
                 let trained = self.shared().trained;
                 Err(RunError::Stage {
                     stage: format!("{} {}", name.words(), node.key.short()),
@@ -380,6 +385,7 @@ impl<'a, 's> Crew<'a, 's> {
         };
         let running = self.means.store.running(node.kind, node.key);
         running.begin(&node.wants)?;
+        let started = running.began(clock::unix_millis())?;
         let stops = Stops { user: self.means.stop, halt: &self.halt, lease: Some(lease) };
         let cadence = Cadence::new(self.means.settings.resume_every);
         let mut desk = StageDesk::new(self.sink, stops, name, node, running, cadence);
@@ -387,6 +393,7 @@ impl<'a, 's> Crew<'a, 's> {
         self.shared().summary.damage.extend_from_slice(desk.damage());
         let (outcome, running) = desk.close().map_err(StageError::from)?;
         let left = left?;
+        self.keep_previews(node, &context, &left)?;
         let result = left.headline.clone();
         let seconds = watch.seconds();
         let faults = outcome.faults.len();
@@ -395,6 +402,11 @@ impl<'a, 's> Crew<'a, 's> {
             threads: rayon::current_num_threads(),
             attempts: outcome.attempts,
             faults: outcome.faults,
+            started: Some(started),
+            finished: Some(clock::unix_millis()),
+            cpu_seconds: outcome.usage.cpu_seconds,
+            peak_memory: outcome.usage.peak_memory,
+            usage: outcome.usage.samples,
         };
         let numerics = &self.study.stored.numerics;
         let record = commit::record(self.means.store, node, numerics, left, outcome.points)?;
@@ -413,6 +425,20 @@ impl<'a, 's> Crew<'a, 's> {
         }
         send(self.sink, &Event::Finished { stage: name.clone(), result, seconds });
         Ok(record)
+    }
+
+    /// Keeps what the pseudo labels of a stage look like. Before its record, so that whoever finds that finds these, too.
+    fn keep_previews(&self, node: &Node, context: &Context<'_>, left: &Left) -> Result<(), Failed> {
+        let Some(masks) = preview::masks(&node.work, left) else { return Ok(()) };
+        match preview::pack(context, masks) {
+            Ok(pack) => Ok(self.means.store.write_previews(node.kind, node.key, &pack)?),
+            // They are for the eye: a stage does not fail for them.
+            Err(error) => {
+                let message = format!("{} {}: no previews: {error}", node.kind, node.key.short());
+                send(self.sink, &Event::Noted { message });
+                Ok(())
+            }
+        }
     }
 
     /// The records of a stage's inputs; none if one of them is not done any more.
@@ -479,6 +505,17 @@ fn prepare_of(node: &Node) -> StageKey {
 /// What the lease of a stage is called.
 fn lease_of(key: StageKey) -> String {
     key.to_string()
+}
+
+/// An error and its causes, in one paragraph.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = format!("failed to {error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words.push_str(&format!(": {inner}"));
+        cause = inner.source();
+    }
+    words
 }
 
 fn serves(study: &PlannedStudy, key: StageKey) -> String {

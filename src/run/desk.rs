@@ -7,20 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::cadence::Cadence;
 use super::event::{Event, Sink, StageName};
 use super::signal::Stop;
+use super::usage::{Sampler, Used};
 use crate::base::clock::Stopwatch;
 use crate::base::digest::Digest;
 use crate::base::progress::Progress;
 use crate::plan::Node;
-use crate::plan::graph::Want;
 use crate::stage::Desk;
 use crate::store::StoreError;
 use crate::store::journal::{Fault, Journal, Point};
 use crate::store::lease::Lease;
-use crate::store::running::{Images, ResumeHead, ResumePoint, Running};
+use crate::store::running::{Images, ResumeHead, ResumePoint, Running, is_wanted};
 use crate::train::evaluate::{KeepError, Kept};
-
-/// What a look at validation images measures, after the steps that someone wants.
-const LOOK: &str = "val/miou";
 
 /// The one stream of events, which several stages may write to at once.
 pub type SharedSink<'a> = Mutex<&'a mut dyn Sink>;
@@ -61,6 +58,7 @@ pub struct StageDesk<'a, 's> {
     running: Running<'a>,
     journal: Option<Journal>,
     cadence: Cadence,
+    sampler: Sampler,
     /// Why the journal could not be written: the stage stops, and this is the reason.
     failed: Option<StoreError>,
     damage: Vec<String>,
@@ -77,6 +75,8 @@ pub struct Outcome {
     pub attempts: u64,
     /// Damaged files, a line each.
     pub damage: Vec<String>,
+    /// How much of the machine it used.
+    pub usage: Used,
 }
 
 impl<'a, 's> StageDesk<'a, 's> {
@@ -89,7 +89,19 @@ impl<'a, 's> StageDesk<'a, 's> {
         running: Running<'a>,
         cadence: Cadence,
     ) -> Self {
-        Self { sink, stops, name, node, running, journal: None, cadence, failed: None, damage: Vec::new() }
+        let sampler = Sampler::begin();
+        Self {
+            sink,
+            stops,
+            name,
+            node,
+            running,
+            journal: None,
+            cadence,
+            sampler,
+            failed: None,
+            damage: Vec::new(),
+        }
     }
 
     /// What came together; or why the journal could not be written, whatever the stage said then.
@@ -97,15 +109,12 @@ impl<'a, 's> StageDesk<'a, 's> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let mut outcome = Outcome { damage: self.damage, attempts: 1, ..Outcome::default() };
+        let usage = self.sampler.end();
+        let mut outcome = Outcome { damage: self.damage, attempts: 1, usage, ..Outcome::default() };
         if let Some(journal) = self.journal {
             outcome.points = journal.points();
-            // Other looks may have been wanted when it was interrupted; without that they would not be there.
-            let wants = &self.node.wants;
-            let is_wanted =
-                |point: &Point| point.key != LOOK || wants.contains(&Want::Validation(point.step));
             if self.node.kind.trains() {
-                outcome.points.retain(is_wanted);
+                outcome.points.retain(|point| is_wanted(point, &self.node.wants));
             }
             outcome.faults = journal.faults().to_vec();
             outcome.attempts = journal.attempts().max(1);
@@ -164,6 +173,7 @@ impl Progress for StageDesk<'_, '_> {
             note: note.to_owned(),
         };
         send(self.sink, &event);
+        self.sampler.look();
     }
 
     fn metric(&mut self, key: &str, step: u64, value: f64) {

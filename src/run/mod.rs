@@ -33,6 +33,7 @@ mod queue;
 pub mod recount;
 pub mod signal;
 pub mod study;
+pub mod usage;
 pub mod verify;
 
 pub use event::{Event, Sink};

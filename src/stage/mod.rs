@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod model;
 pub mod pixels;
 pub mod prepare;
+pub mod preview;
 pub mod samples;
 pub mod score;
 pub mod select;

@@ -44,6 +44,61 @@ pub struct Frames {
     pub end: End,
 }
 
+/// How far a reader of a growing file has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    bytes: u64,
+    frames: u64,
+}
+
+/// The payloads of the whole frames that a file has behind a place, which moves behind them. A file that another process
+/// is appending to may end in half a frame, which is read the next time. Where the file is not the one that was read
+/// before, it is read from its beginning.
+///
+/// # Errors
+/// Whatever the file system reports.
+pub fn read_on(path: &Path, place: &mut Place) -> Result<Vec<Vec<u8>>, StoreError> {
+    let fail = |source| FileError::new("read", path, source);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            *place = Place::default();
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(fail(error).into()),
+    };
+    if file.metadata().map_err(fail)?.len() < place.bytes {
+        *place = Place::default();
+    }
+    let mut bytes = Vec::new();
+    if place.bytes == 0 {
+        file.read_to_end(&mut bytes).map_err(fail)?;
+        let found = Frames::of(&bytes);
+        *place = Place { bytes: found.length, frames: found.payloads.len() as u64 };
+        return Ok(found.payloads);
+    }
+    file.seek(SeekFrom::Start(place.bytes)).map_err(fail)?;
+    file.read_to_end(&mut bytes).map_err(fail)?;
+    let mut rest = &bytes[..];
+    let mut payloads = Vec::new();
+    while !rest.is_empty() {
+        match frame(rest, place.frames) {
+            Ok(payload) => {
+                let length = HEAD + payload.len();
+                payloads.push(payload.to_vec());
+                *place = Place { bytes: place.bytes + length as u64, frames: place.frames + 1 };
+                rest = &rest[length..];
+            }
+            Err(End::Damaged) => {
+                *place = Place::default();
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    Ok(payloads)
+}
+
 /// A file of frames that is being written.
 #[derive(Debug)]
 pub struct FrameFile {
@@ -254,6 +309,30 @@ mod tests {
             prop_assert_eq!(found.end, End::Whole);
             prop_assert_eq!(found.payloads, [before.payloads, more].concat());
         }
+    }
+
+    #[test]
+    fn a_reader_follows_a_file_that_grows_and_one_that_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("frames");
+        let mut place = Place::default();
+        assert!(read_on(&path, &mut place).unwrap().is_empty());
+        let (mut file, _) = FrameFile::open(&path).unwrap();
+        assert!(read_on(&path, &mut place).unwrap().is_empty());
+        file.append(&[b"one", b"two"]).unwrap();
+        assert_eq!(read_on(&path, &mut place).unwrap(), [b"one", b"two"]);
+        file.append(&[b"three"]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 2]).unwrap();
+        assert!(read_on(&path, &mut place).unwrap().is_empty(), "half a frame is none");
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(read_on(&path, &mut place).unwrap(), [b"three"]);
+        std::fs::write(&path, written(&[b"other".to_vec()])).unwrap();
+        assert_eq!(read_on(&path, &mut place).unwrap(), [b"other"], "a shorter file is another one");
+        let longer = vec![vec![7; 40], vec![8; 40]];
+        std::fs::write(&path, written(&longer)).unwrap();
+        let (first, second) = (read_on(&path, &mut place).unwrap(), read_on(&path, &mut place).unwrap());
+        assert_eq!([first, second].concat(), longer, "and so is one whose bytes don't fit");
     }
 
     #[test]

@@ -22,11 +22,11 @@ pub struct Inventory {
     pub labels: Vec<LabelFile>,
     /// Artifacts.
     pub objects: Vec<(Digest, Entry)>,
-    /// Costs and environments.
+    /// Costs, environments and previews.
     pub beside: Vec<(StageKey, Entry)>,
     /// Files of the working folders.
     pub running: Vec<RunningFile>,
-    /// Tables, by the name of their study.
+    /// Tables, and what tracking servers acknowledged, by the name of their study.
     pub tables: Vec<(String, Entry)>,
     /// What may be deleted at any time.
     pub cache: Vec<Entry>,
@@ -34,7 +34,7 @@ pub struct Inventory {
     pub unfinished: Vec<Entry>,
     /// Damaged files that were moved away.
     pub quarantined: Vec<Entry>,
-    /// What stays whatever happens: the marker, leases.
+    /// What stays whatever happens: the marker, leases, what tracking servers did not accept.
     pub fixed: Vec<Entry>,
     /// Files that are not ours.
     pub foreign: Vec<Entry>,
@@ -105,7 +105,7 @@ impl Inventory {
             let place = if entry.is_in_the_making() { None } else { Some(Place::of(&entry.path)) };
             match place {
                 None => inventory.unfinished.push(entry),
-                Some(Place::Marker | Place::Lease) => inventory.fixed.push(entry),
+                Some(Place::Marker | Place::Lease | Place::Rejected) => inventory.fixed.push(entry),
                 Some(Place::Object(digest)) => inventory.objects.push((digest, entry)),
                 Some(Place::Record(_) | Place::Study(_) | Place::Labels) => {
                     documents.insert(entry.path.clone(), entry);
@@ -118,7 +118,7 @@ impl Inventory {
                 }
                 Some(Place::Quarantined) => inventory.quarantined.push(entry),
                 Some(Place::Cache) => inventory.cache.push(entry),
-                Some(Place::Table(name)) => {
+                Some(Place::Table(name) | Place::Outbox(name)) => {
                     let name = name.to_owned();
                     inventory.tables.push((name, entry));
                 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::frames::{End, FrameFile};
+use super::frames::{self, End, FrameFile, Place};
 use crate::plan::StageKey;
 
 /// A measured value.
@@ -69,6 +69,41 @@ pub enum Wrong {
     Torn(u64),
     /// It is damaged, or another stage's: nothing of it is used.
     Damaged,
+}
+
+/// A reader that follows a journal while another thread or process writes it.
+#[derive(Debug, Default)]
+pub struct Follower {
+    place: Place,
+}
+
+/// What a follower reads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Followed {
+    /// The value.
+    pub point: Point,
+    /// Whether it stands there with another value already.
+    pub differs: bool,
+}
+
+impl Follower {
+    /// The points that were written since the last call.
+    ///
+    /// # Errors
+    /// Whatever the file system reports.
+    pub fn read_on(&mut self, path: &Path) -> Result<Vec<Followed>, StoreError> {
+        let lines = frames::read_on(path, &mut self.place)?;
+        let entries = lines.iter().filter_map(|line| serde_json::from_slice(line).ok());
+        Ok(entries
+            .filter_map(|entry| match entry {
+                Entry::Point(point) => Some(Followed { point, differs: false }),
+                Entry::Fault(Fault { key, step, now, .. }) => {
+                    Some(Followed { point: Point { key, step, value: now }, differs: true })
+                }
+                Entry::Stage(_) | Entry::From(_) => None,
+            })
+            .collect())
+    }
 }
 
 impl Journal {
@@ -240,6 +275,23 @@ mod tests {
         assert_eq!(again.faults(), [fault]);
         assert_eq!(again.points(), [loss(1, next)], "the weights that follow are those of the second");
         assert_eq!(again.attempts(), 2);
+    }
+
+    #[test]
+    fn a_follower_reads_each_point_once_and_a_fault_as_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let mut follower = Follower::default();
+        assert!(follower.read_on(&path).unwrap().is_empty());
+        let mut journal = opened(&path);
+        journal.go_on(0, &[]).unwrap();
+        journal.point(loss(1, 0.5)).unwrap();
+        journal.point(loss(2, 0.25)).unwrap();
+        let read = |point, differs| Followed { point, differs };
+        assert_eq!(follower.read_on(&path).unwrap(), [read(loss(1, 0.5), false), read(loss(2, 0.25), false)]);
+        journal.point(loss(2, 0.3)).unwrap();
+        assert_eq!(follower.read_on(&path).unwrap(), [read(loss(2, 0.3), true)]);
+        assert!(follower.read_on(&path).unwrap().is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub const FORMAT: &str = "stpp-store 2";
 pub const FORMAT_V1: &str = "stpp-store 1";
 
 /// The folders that a store may have; one of them without a marker is a store that lost it.
-pub const BUCKETS: [&str; 13] = [
+pub const BUCKETS: [&str; 15] = [
     "objects-v1",
     "records-v2",
     "records-v1",
@@ -22,9 +22,11 @@ pub const BUCKETS: [&str; 13] = [
     "labels-v1",
     "costs-v1",
     "environments-v1",
+    "previews-v1",
     "running-v1",
     "leases-v1",
     "quarantine-v1",
+    "outbox-v1",
     "tables",
 ];
 
@@ -72,6 +74,16 @@ pub fn environments(root: &Path) -> PathBuf {
 /// What a stage was executed on.
 pub fn environment(root: &Path, kind: Kind, key: StageKey) -> PathBuf {
     of_stage(&environments(root), kind, key)
+}
+
+/// What the pseudo labels of all stages look like.
+pub fn all_previews(root: &Path) -> PathBuf {
+    root.join("previews-v1")
+}
+
+/// What the pseudo labels of a stage look like.
+pub fn previews(root: &Path, kind: Kind, key: StageKey) -> PathBuf {
+    all_previews(root).join(kind.word()).join(format!("{key}.pack"))
 }
 
 /// The studies of one name, a file per numerics class, are in a folder of that name here.
@@ -146,6 +158,21 @@ pub fn cache(root: &Path) -> PathBuf {
     root.join("cache-v1")
 }
 
+/// What tracking servers have acknowledged.
+pub fn all_outboxes(root: &Path) -> PathBuf {
+    root.join("outbox-v1")
+}
+
+/// What a server, by its fingerprint, has acknowledged of a study.
+pub fn outbox(root: &Path, server: &str, study: &str) -> PathBuf {
+    all_outboxes(root).join(server).join(study)
+}
+
+/// What a server did not accept, a line each.
+pub fn rejected(root: &Path, server: &str) -> PathBuf {
+    all_outboxes(root).join(server).join("rejected.jsonl")
+}
+
 /// The tables of all ablations.
 pub fn all_tables(root: &Path) -> PathBuf {
     root.join("tables")
@@ -211,7 +238,7 @@ pub enum Place<'a> {
     Study(&'a str),
     /// An index of labels.
     Labels,
-    /// What stands beside a record: costs or an environment.
+    /// What stands beside a record: costs, an environment, previews.
     Beside(StageKey),
     /// A file in the working folder of a stage.
     Running(StageKey),
@@ -219,6 +246,10 @@ pub enum Place<'a> {
     Lease,
     /// A damaged file that was moved away, or the log of them.
     Quarantined,
+    /// What a tracking server acknowledged of a study, by its name.
+    Outbox(&'a str),
+    /// What tracking servers did not accept.
+    Rejected,
     /// A file that may be deleted at any time.
     Cache,
     /// A table, by the name of its study.
@@ -237,10 +268,11 @@ impl<'a> Place<'a> {
         let parts: Vec<&str> = path.split('/').collect();
         let json = |name: &'a str| name.strip_suffix(".json");
         let key = |text: &str| text.parse().ok().map(StageKey);
-        let stage = |kind: &str, name: &'a str| {
+        let of_stage = |kind: &str, key_text: Option<&str>| {
             Kind::ALL.iter().find(|known| known.word() == kind)?;
-            key(json(name)?)
+            key(key_text?)
         };
+        let stage = |kind: &str, name: &'a str| of_stage(kind, json(name));
         Some(match parts[..] {
             ["stpp-store"] => Self::Marker,
             ["objects-v1", head, tail] if head.len() == 2 => {
@@ -257,9 +289,12 @@ impl<'a> Place<'a> {
                 Self::Labels
             }
             ["costs-v1" | "environments-v1", kind, name] => Self::Beside(stage(kind, name)?),
+            ["previews-v1", kind, name] => Self::Beside(of_stage(kind, name.strip_suffix(".pack"))?),
             ["running-v1", folder, _, ..] => Self::Running(key(folder.split_once('-')?.1)?),
             ["leases-v1", ..] => Self::Lease,
             ["quarantine-v1", ..] => Self::Quarantined,
+            ["outbox-v1", _, "rejected.jsonl"] => Self::Rejected,
+            ["outbox-v1", _, study, _] => Self::Outbox(study),
             ["cache-v1", ..] => Self::Cache,
             ["tables", study, _] => Self::Table(study),
             _ => return None,
@@ -288,6 +323,7 @@ mod tests {
             is(v1::record(root, kind, key), Place::Record(key));
             is(costs(root, kind, key), Place::Beside(key));
             is(environment(root, kind, key), Place::Beside(key));
+            is(previews(root, kind, key), Place::Beside(key));
             is(running(root, kind, key).join("journal"), Place::Running(key));
         }
         is(study(root, "tiny", "cpu"), Place::Study("tiny"));
@@ -296,6 +332,8 @@ mod tests {
         is(v1::labels(root, digest).join("a.json"), Place::Labels);
         is(leases(root).join("gc.0"), Place::Lease);
         is(quarantine_log(root), Place::Quarantined);
+        is(outbox(root, "a1", "tiny").join("a.json"), Place::Outbox("tiny"));
+        is(rejected(root, "a1"), Place::Rejected);
         is(cache(root).join("digests-v1/a.json"), Place::Cache);
         is(tables(root, "tiny").join("runs.parquet"), Place::Table("tiny"));
     }

@@ -11,7 +11,9 @@
 //!   leases-v1/                   who is working on what
 //!   quarantine-v1/<n>/…          damaged files, moved out of the way; log.jsonl says why
 //!   environments-v1/<kind>/<key>.json   what a stage was executed on; never compared
-//!   costs-v1/<kind>/<key>.json   hours and threads; never compared
+//!   previews-v1/<kind>/<key>.pack  what some of a stage's pseudo labels look like; never compared
+//!   costs-v1/<kind>/<key>.json   hours, memory, threads; never compared
+//!   outbox-v1/<server>/<name>/   what a tracking server has acknowledged; may be deleted: all is sent again
 //!   cache-v1/                    may be deleted at any time
 //!   tables/<name>/*.parquet      written by `exp run` and `report`
 //! ```

@@ -1,10 +1,12 @@
 //! Artifacts, named by the digest of their bytes.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::PathBuf;
 
 use super::{Store, StoreError, layout};
 use crate::base::digest::Digest;
-use crate::base::fs;
+use crate::base::fs::{self, FileError};
 
 impl Store {
     /// Keeps some bytes; the same bytes are kept once.
@@ -40,6 +42,22 @@ impl Store {
             return Err(StoreError::Damaged { path, expected: digest, found });
         }
         Ok(bytes)
+    }
+
+    /// The bytes with a digest, checked, to be read bit by bit.
+    ///
+    /// # Errors
+    /// As of [`Self::get`].
+    pub fn open_object(&self, digest: Digest) -> Result<BufReader<File>, StoreError> {
+        let path = layout::object(self.root(), digest);
+        match Digest::of_file(&path) {
+            Ok(found) if found == digest => Ok(BufReader::new(fs::open(&path)?)),
+            Ok(found) => Err(StoreError::Damaged { path, expected: digest, found }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(StoreError::Lost { path, digest })
+            }
+            Err(error) => Err(FileError::new("read", &path, error).into()),
+        }
     }
 
     /// Where the bytes with a digest lie, and whether they do.

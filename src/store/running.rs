@@ -7,6 +7,8 @@
 //!   journal                 what was measured so far: see [`journal`](super::journal)
 //!   resume-000000000300     a training after step 300: the newest two are kept
 //!   images                  what was computed of single images, a frame each
+//!   failed                  why its last execution ended, where that was no interruption
+//!   began                   when its first execution began
 //! ```
 //!
 //! What is damaged here is told, moved to quarantine and computed again: the worst that can be lost is time.
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::frames::{End, FrameFile};
-use super::journal::{Journal, Point, Wrong};
+use super::journal::{Followed, Follower, Journal, Point, Wrong};
 use super::pack::{Pack, PackWriter};
 use super::{Artifact, Record, Store, StoreError, layout};
 use crate::base::digest::Digest;
@@ -30,6 +32,18 @@ const KEPT: usize = 2;
 
 /// What the head of a resume point is called in its pack.
 const HEAD: &str = "head";
+
+/// The file that says what was measured.
+const JOURNAL: &str = "journal";
+
+/// What a look at validation images measures, after the steps that someone wants.
+const LOOK: &str = "val/miou";
+
+/// The file that says why the stage failed.
+const FAILED: &str = "failed";
+
+/// The file that says when the stage began.
+const BEGAN: &str = "began";
 
 /// The file that says what is wanted of the stage.
 const WANTS: &str = "wants";
@@ -120,7 +134,42 @@ impl Running<'_> {
     /// Whatever writing reports.
     pub fn begin(&self, wants: &BTreeSet<Want>) -> Result<(), StoreError> {
         let text = serde_json::to_vec(wants).expect("wishes are plain data");
-        Ok(fs::write_if_changed(&self.folder.join(WANTS), &text)?)
+        fs::write_if_changed(&self.folder.join(WANTS), &text)?;
+        Ok(fs::remove(&self.folder.join(FAILED))?)
+    }
+
+    /// When the first execution began, which is `now` where nobody has noted it.
+    ///
+    /// # Errors
+    /// Whatever reading and writing report.
+    pub fn began(&self, now: u64) -> Result<u64, StoreError> {
+        let path = self.folder.join(BEGAN);
+        let noted =
+            fs::read_if_there(&path)?.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
+        match noted {
+            Some(noted) => Ok(noted),
+            None => {
+                fs::overwrite(&path, now.to_string().as_bytes())?;
+                Ok(now)
+            }
+        }
+    }
+
+    /// Notes why the stage failed.
+    ///
+    /// # Errors
+    /// Whatever writing reports.
+    pub fn note_failure(&self, words: &str) -> Result<(), StoreError> {
+        Ok(fs::write_atomically(&self.folder.join(FAILED), words.as_bytes())?)
+    }
+
+    /// Why the stage failed, if its last execution did.
+    ///
+    /// # Errors
+    /// Whatever reading reports.
+    pub fn failure(&self) -> Result<Option<String>, StoreError> {
+        let text = fs::read_if_there(&self.folder.join(FAILED))?;
+        Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()))
     }
 
     /// Whether the stage, as it was wanted here, is done: then the folder is of no use any more.
@@ -133,12 +182,27 @@ impl Running<'_> {
         Ok(record.fulfils(&wants.unwrap_or_default()))
     }
 
+    /// The points that were measured since the follower's last call, as far as someone wants them.
+    ///
+    /// # Errors
+    /// Whatever reading reports.
+    pub fn follow(&self, kind: Kind, follower: &mut Follower) -> Result<Vec<Followed>, StoreError> {
+        let mut points = follower.read_on(&self.folder.join(JOURNAL))?;
+        if kind.trains() && points.iter().any(|followed| followed.point.key == LOOK) {
+            let wants = fs::read_if_there(&self.folder.join(WANTS))?;
+            let wants: BTreeSet<Want> =
+                wants.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+            points.retain(|followed| is_wanted(&followed.point, &wants));
+        }
+        Ok(points)
+    }
+
     /// The journal of this execution.
     ///
     /// # Errors
     /// Whatever the file system reports.
     pub fn journal(&mut self) -> Result<Journal, StoreError> {
-        let path = self.folder.join("journal");
+        let path = self.folder.join(JOURNAL);
         let (journal, wrong) = Journal::open(&path, self.key)?;
         match wrong {
             None => {}
@@ -259,6 +323,12 @@ impl Running<'_> {
         self.remarks.push(Remark { text, is_damage: true });
         Ok(())
     }
+}
+
+/// Whether a point of a training is wanted. An execution that was interrupted may have had other wishes: its looks would
+/// not be there in one go.
+pub fn is_wanted(point: &Point, wants: &BTreeSet<Want>) -> bool {
+    point.key != LOOK || wants.contains(&Want::Validation(point.step))
 }
 
 /// The artifacts that a file of a working folder names, which no record names yet: those of a resume point, where it is
@@ -383,6 +453,20 @@ mod tests {
         assert_eq!(running.resume_points().unwrap().len(), 1);
         running.remove().unwrap();
         assert!(store.running(Kind::Teacher, key()).resume(|_| true).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_failure_is_remembered_until_the_stage_begins_again() {
+        let (_folder, store) = store();
+        let running = store.running(Kind::Teacher, key());
+        assert_eq!(running.failure().unwrap(), None);
+        running.begin(&BTreeSet::new()).unwrap();
+        assert_eq!(running.began(17).unwrap(), 17);
+        running.note_failure("failed to train: the loss is not finite").unwrap();
+        assert_eq!(running.failure().unwrap().as_deref(), Some("failed to train: the loss is not finite"));
+        running.begin(&BTreeSet::new()).unwrap();
+        assert_eq!(running.failure().unwrap(), None);
+        assert_eq!(running.began(18).unwrap(), 17, "it began once");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::plan::{Chain, Cost};
-use crate::spec::ablation::Ablation;
+use crate::spec::ablation::{Ablation, Member};
 
 /// The resolved ablation, bound to its data, with the chain of every member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,32 @@ pub struct Sharing {
 }
 
 impl StoredStudy {
+    /// This study, as if it had one experiment alone. Its digest stays that of the whole.
+    pub fn only(&self, member: &StoredMember) -> Self {
+        let ablation = &self.ablation;
+        let is_it =
+            |one: &&Member| (&one.arm, one.seed, &one.split) == (&member.arm, member.seed, &member.split);
+        Self {
+            digest: self.digest,
+            ablation: Ablation {
+                name: ablation.name.clone(),
+                question: ablation.question.clone(),
+                description: ablation.description.clone(),
+                baseline: ablation.baseline.clone(),
+                factors: ablation.factors.clone(),
+                seeds: vec![member.seed],
+                splits: vec![member.split.clone()],
+                arms: ablation.arms.iter().filter(|arm| arm.name == member.arm).cloned().collect(),
+                regime: None,
+                experiments: ablation.experiments.iter().filter(is_it).cloned().collect(),
+            },
+            numerics: self.numerics.clone(),
+            data: self.data.clone(),
+            members: vec![member.clone()],
+            sharing: self.sharing,
+        }
+    }
+
     /// The digest of a study: what a report answers, without words and locations.
     pub fn digest_of(ablation: &Ablation, members: &[StoredMember], headline: &str) -> Digest {
         let runs: Vec<_> = members.iter().map(|m| (&m.arm, m.seed, &m.split, m.run_id)).collect();

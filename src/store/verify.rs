@@ -116,6 +116,7 @@ enum Sort {
     Labels,
     Beside,
     Tables,
+    Outbox,
     Cache,
     Running,
     Leases,
@@ -131,8 +132,9 @@ impl Sort {
             Self::Records => "records",
             Self::Artifacts => "artifacts",
             Self::Labels => "indexes of labels",
-            Self::Beside => "costs and environments",
+            Self::Beside => "costs, environments and previews",
             Self::Tables => "tables",
+            Self::Outbox => "about tracking servers",
             Self::Cache => "cache",
             Self::Running => "in working folders",
             Self::Leases => "leases",
@@ -163,6 +165,7 @@ impl Files {
                 Place::Quarantined => Sort::Quarantined,
                 Place::Cache => Sort::Cache,
                 Place::Table(_) => Sort::Tables,
+                Place::Outbox(_) | Place::Rejected => Sort::Outbox,
                 Place::Foreign => {
                     files.foreign.push(entry.path.clone());
                     Sort::Foreign

@@ -98,10 +98,15 @@ impl Test {
         ran
     }
 
-    fn command<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
+    /// A call of the program in the folder, that has not begun.
+    pub fn command<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stpp"));
         command.current_dir(self.folder.path()).args(args);
-        command.env_remove("STPP_STORE").env_remove("STPP_DATA").env("COLUMNS", "200");
+        command
+            .env_remove("STPP_STORE")
+            .env_remove("STPP_DATA")
+            .env_remove("MLFLOW_TRACKING_URI")
+            .env("COLUMNS", "200");
         if let Some(data) = &self.data {
             command.env("STPP_DATA", data);
         }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::cli::args::RunArgs;
 use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::mlflow::follow::{Tracked, patience};
 use crate::cli::{output, report, target};
-use crate::report::query::facts;
+use crate::report::query::{Facts, facts};
 use crate::run::mend::mend;
 use crate::run::signal::Stop;
 use crate::run::study::PlanError;
@@ -21,6 +22,7 @@ const MENDINGS: usize = 8;
 /// Runs the command.
 pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let settings = settings(args)?;
+    let patience = patience(&args.track)?;
     let ablation = target::ablation(&args.spec)?;
     let chosen = target::device(&args.device, &ablation)?;
     let store = Store::open(&args.store.store)?;
@@ -51,30 +53,24 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     })?;
     let folder = target::report_folder(args.out.as_deref(), &study.stored.ablation.name);
     let device = chosen.device;
-    let mut executor = Executor { store: &store, device, sink: &mut *sink, stop, settings };
-    let mut summary = Summary::default();
-    // What a report reads is checked when it is read: what is damaged is made anew, and read again.
-    let facts = loop {
-        match executor.run(&study) {
-            Ok(more) => summary.add(more),
-            Err(error) => {
-                // An interim report is better than none; it says that it is incomplete.
-                if let Ok(written) = report::write(&store, &study.stored, &folder) {
-                    output::remark(&format!("interim report, marked incomplete: {}", written.display()));
-                }
-                return Err(error.into());
-            }
-        }
-        match facts(&store, &study.stored) {
-            Ok(facts) => break facts,
-            Err(error) if damage.len() < MENDINGS => {
-                damage.push(mend_and_tell(&store, error, executor.sink)?);
-            }
-            Err(error) => return Err(error.into()),
-        }
+    let mut tracked = Tracked::begin(&args.track, sink, &store, &study.stored);
+    let mut executor = Executor { store: &store, device, sink: &mut tracked, stop, settings };
+    let trained = train(&mut executor, &study, &mut damage);
+    let written = match &trained {
+        Ok((_, facts)) => report::write_facts(&store, facts, &folder),
+        // An interim report is better than none; it says that it is incomplete.
+        Err(_) => report::write(&store, &study.stored, &folder).inspect(|written| {
+            output::remark(&format!("interim report, marked incomplete: {}", written.display()));
+        }),
     };
-    drop(sink);
-    let written = report::write_facts(&store, &facts, &folder)?;
+    match tracked.finish(patience) {
+        Some(words) => output::remark(&words),
+        None if args.screen.quiet || args.screen.json => {}
+        None => output::remark(
+            "no MLflow server: `stpp mlflow sync` shows this study on one, now or later (MLFLOW_TRACKING_URI names it)",
+        ),
+    }
+    let (mut summary, written) = (trained?.0, written?);
     if !args.screen.json {
         let tables = store.tables(&study.stored.ablation.name);
         output::result(&format!(
@@ -92,6 +88,25 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
         store.damage_is_told()?;
     }
     complete_but(&damage, &summary.faults)
+}
+
+/// Trains what is missing, and reads what a report is about. What is damaged there is made anew, and read again.
+fn train(
+    executor: &mut Executor<'_>,
+    study: &PlannedStudy,
+    damage: &mut Vec<String>,
+) -> Result<(Summary, Facts), Failure> {
+    let mut summary = Summary::default();
+    loop {
+        summary.add(executor.run(study)?);
+        match facts(executor.store, &study.stored) {
+            Ok(facts) => return Ok((summary, facts)),
+            Err(error) if damage.len() < MENDINGS => {
+                damage.push(mend_and_tell(executor.store, error, executor.sink)?);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn told(store: &Store, line: &Quarantined) -> String {

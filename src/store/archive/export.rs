@@ -53,10 +53,10 @@ pub fn export(store: &Store, name: &str, to: &Path) -> Result<Exported, ArchiveE
         done += 1;
         outputs.extend(record.outputs.values().map(|artifact| (artifact.digest, artifact.bytes)));
         document(&layout::record(here, kind, key), sealed::seal(&record));
-        match fs::read(&layout::environment(store.root(), kind, key)) {
-            Ok(bytes) => document(&layout::environment(here, kind, key), bytes),
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
+        for path_in in [layout::environment, layout::previews] {
+            if let Some(bytes) = fs::read_if_there(&path_in(store.root(), kind, key))? {
+                document(&path_in(here, kind, key), bytes);
+            }
         }
     }
     for found in store.label_files()? {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! manifest.json                       sealed: the study's name; path, bytes and digest of every entry below
-//! environments-v1/…  labels-v2/…  objects-v1/…  records-v2/…  studies-v2/…     sorted, as in a store
+//! environments-v1/…  labels-v2/…  objects-v1/…  previews-v1/…  records-v2/…  studies-v2/…     sorted, as in a store
 //! ```
 //!
 //! It is a tar file of plain entries without times and owners, so that the same study gives the same bytes. What was measured

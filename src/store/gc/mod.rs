@@ -2,7 +2,7 @@
 //!
 //! The plan is a pure function of what is there ([`Inventory`]), of what is to be kept ([`Policy`]) and of who is working
 //! ([`Busy`]). Kept is what a kept study reaches: its own files and tables; the records of its stages and of all that those
-//! read; their artifacts, costs, environments; the indexes of labels whose every pack is such an artifact; the working
+//! read; their artifacts, costs, environments, previews; the indexes of labels whose every pack is such an artifact; the working
 //! folders of its stages that are not done, with the artifacts that their resume points name. What is not reached is
 //! garbage, but for files that are not ours.
 //!
@@ -48,11 +48,11 @@ pub enum Why {
     Dropped,
     /// A later file says it anew.
     Superseded,
-    /// Tables of no study.
+    /// Tables of no study, and what tracking servers have of it.
     Tables,
     /// An index of labels that no stage of a kept study wrote.
     Labels,
-    /// Costs or the environment of a stage that no kept study has: costs without a record would tell of a lost one.
+    /// Costs, the environment or previews of a stage that no kept study has: costs without a record would tell of a lost one.
     Beside,
     /// The record of such a stage.
     Record,
@@ -80,10 +80,10 @@ impl fmt::Display for Why {
         f.pad(match self {
             Self::Dropped => "studies that are dropped",
             Self::Superseded => "documents of an earlier format that were written anew",
-            Self::Tables => "tables of no study",
+            Self::Tables => "tables and cursors of no study",
             Self::Labels => "indexes of labels of no study",
             Self::Record => "records of stages of no study",
-            Self::Beside => "costs and environments of such stages",
+            Self::Beside => "costs, environments and previews of such stages",
             Self::Running => "working folders of stages that are done or of no study",
             Self::Object => "artifacts of no study",
             Self::Cache => "the cache",

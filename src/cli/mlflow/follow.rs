@@ -1,0 +1,90 @@
+//! A server beside `stpp exp run`: how it is named, what is said of it.
+
+use std::time::Duration;
+
+use super::args::TrackArgs;
+use crate::cli::failure::Failure;
+use crate::mlflow::follow::{End, Follow};
+use crate::run::{Event, Sink};
+use crate::store::{Store, StoredStudy};
+
+/// A screen, beside which a study is brought to a server.
+pub struct Tracked {
+    screen: Box<dyn Sink>,
+    follow: Option<Follow>,
+    name: String,
+}
+
+/// How long the end of a run waits for a server.
+///
+/// # Errors
+/// What was typed is no time.
+pub fn patience(args: &TrackArgs) -> Result<Duration, Failure> {
+    super::seconds("--mlflow-wait", args.mlflow_wait)
+}
+
+impl Tracked {
+    /// Begins to bring a study to the server that was named, if one was. An address that leads to none is told, and ends
+    /// nothing.
+    pub fn begin(args: &TrackArgs, mut screen: Box<dyn Sink>, store: &Store, study: &StoredStudy) -> Self {
+        let uri = args.mlflow.as_deref().filter(|uri| !uri.trim().is_empty());
+        let follow = uri.and_then(|uri| match super::server(uri) {
+            Ok(server) => Some(Follow::begin(server, store, study)),
+            Err(failure) => {
+                let message = format!("mlflow: {}; training goes on, and nothing is lost", failure.message());
+                screen.take(&Event::Noted { message });
+                None
+            }
+        });
+        Self { screen, follow, name: study.ablation.name.clone() }
+    }
+
+    /// Waits for the server, and says what it has; nothing where there is none.
+    pub fn finish(mut self, wait: Duration) -> Option<String> {
+        let follow = self.follow.take()?;
+        let end = follow.finish(wait);
+        for message in follow.notes() {
+            self.screen.take(&Event::Noted { message });
+        }
+        Some(words(end, &self.name, wait))
+    }
+}
+
+impl Sink for Tracked {
+    fn take(&mut self, event: &Event) {
+        self.screen.take(event);
+        for message in self.follow.iter().flat_map(Follow::notes) {
+            self.screen.take(&Event::Noted { message });
+        }
+    }
+}
+
+fn words(end: Option<End>, name: &str, wait: Duration) -> String {
+    let later = format!("`stpp mlflow sync {name}` sends them");
+    let Some(end) = end else {
+        return format!(
+            "mlflow: after {} s the server does not have everything yet: {later}",
+            wait.as_secs_f64()
+        );
+    };
+    let mut words = format!("mlflow: {}", totals(end.sent, end.pending, end.runs));
+    if let Some(trouble) = &end.trouble {
+        words.push_str(&format!(" ({trouble})"));
+    }
+    if end.pending != Some(0) {
+        words.push_str(&format!(": {later}"));
+    }
+    if end.rejected > 0 {
+        words.push_str(&format!(
+            "; the server did not accept {} records: see outbox-v1 in the store",
+            end.rejected
+        ));
+    }
+    words
+}
+
+/// The line that every sending ends with.
+pub(super) fn totals(sent: u64, pending: Option<u64>, runs: usize) -> String {
+    let pending = pending.map_or_else(|| "some".to_owned(), |pending| pending.to_string());
+    format!("sent {sent} records, {pending} pending, {runs} runs")
+}

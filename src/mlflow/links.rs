@@ -1,0 +1,31 @@
+//! Where on a server's pages one sees what.
+
+use super::client::Client;
+use super::fault::Fault;
+use super::push::{by_uid, in_use};
+use super::view::saved::VIEWS;
+use super::view::{experiment, report};
+use crate::store::StoredStudy;
+
+/// What there is to see of a study, with its address; nothing where the server has nothing of it.
+///
+/// # Errors
+/// [`Fault`].
+pub fn links(client: &Client, study: &StoredStudy) -> Result<Vec<(&'static str, String)>, Fault> {
+    let Some(found) = client.experiment(&experiment::name(study))? else { return Ok(Vec::new()) };
+    if found.lifecycle_stage == "deleted" {
+        return Ok(Vec::new());
+    }
+    let id = &found.experiment_id;
+    let page = format!("{}/#/experiments/{id}", client.server().address());
+    let mut links = vec![("runs", format!("{page}/runs"))];
+    for (view, title) in VIEWS {
+        let mode = if view == "stpp-table" { "" } else { "compareRunsMode=CHART&" };
+        links.push((title, format!("{page}/runs?{mode}viewStateShareKey={view}")));
+    }
+    let runs = by_uid(client.runs(id, Some("tags.`stpp.kind` = 'report'"))?);
+    if let Some(run) = runs.get(&report::uid(study).to_string()).and_then(|runs| in_use(runs)) {
+        links.push(("Report", format!("{page}/runs/{}/artifacts/{}", run.info.run_id, report::FILE)));
+    }
+    Ok(links)
+}

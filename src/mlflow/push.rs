@@ -1,0 +1,548 @@
+//! Brings one run to a server: it is known again or made, then parameters, datasets, points and tags, files, and its state
+//! last, so that a run that is FINISHED there is all there.
+//!
+//! Everything but the making can be asked twice without harm, so nothing here is tried again: whoever calls does so, from
+//! the beginning, and what was acknowledged is not sent again. A run is made after a search for it, and searched for again
+//! after that: an answer that was lost makes no second run, and of two that were made at once both sides choose the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::batch::{Item, Outcome, send_all};
+use super::client::{ArtifactRoot, Client};
+use super::cursor::{Cursor, Cursors, Rejected};
+use super::fault::Fault;
+use super::view::series::{Followers, Reached, Series, Source, Unsent};
+use super::view::{DUPLICATE, RunView, Sample, State, UID};
+use super::wire::{
+    CreateRun, Input, Key, Metric, MetricValue, Millis, Param, Run, RunStatus, Step, Tag, TagValue, UpdateRun,
+};
+use crate::base::canon;
+use crate::base::clock::{self, Stopwatch};
+use crate::base::digest::Digest;
+use crate::plan::StageKey;
+use crate::stage::metrics::Point;
+use crate::store::{Store, StoreError};
+
+/// Points that are gathered before they are sent.
+const GATHERED: usize = 1000;
+/// Seconds between two notes of what was acknowledged: a lost one costs sending once more.
+const BETWEEN_NOTES: f64 = 1.0;
+
+/// Why a run is not all there.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The server.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Points, parameters, tags, datasets, files and states that were acknowledged.
+    pub sent: u64,
+    /// What the server did not accept.
+    pub rejected: Vec<Rejected>,
+    /// What a person should know, each once.
+    pub notes: BTreeSet<String>,
+}
+
+/// Brings runs of one study to one experiment of a server.
+#[derive(Debug)]
+pub struct Pusher<'a> {
+    /// The server.
+    pub client: &'a Client,
+    /// Where everything is.
+    pub store: &'a Store,
+    /// The study's name.
+    pub study: &'a str,
+    /// What the server has.
+    pub cursors: &'a Cursors,
+    /// The experiment's id there.
+    pub experiment: String,
+    /// The runs that it has.
+    pub known: BTreeMap<String, Vec<Run>>,
+    /// Whether runs that someone deleted there are taken back.
+    pub restore: bool,
+    /// How far journals are read.
+    pub followers: &'a mut Followers,
+    /// What was done.
+    pub tally: &'a mut Tally,
+}
+
+/// The runs of an experiment by what they are known again by.
+pub fn by_uid(runs: Vec<Run>) -> BTreeMap<String, Vec<Run>> {
+    let mut known: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+    for run in runs {
+        if let Some(uid) = run.data.tag(UID).map(str::to_owned) {
+            known.entry(uid).or_default().push(run);
+        }
+    }
+    known
+}
+
+/// What a point is on the server, in a run that began at `start`. Its time is the start and a millisecond per step: the
+/// same whoever sends it, and whenever, so that a server that has it already keeps it once. A value that is no number is
+/// counted under another name.
+pub fn metric(prefix: &str, point: &Point, start: Millis) -> Metric {
+    let step = Step::of(point.step);
+    let (key, value) = match point.value {
+        Some(value) => (format!("{prefix}/{}", point.key), value),
+        None => (format!("stpp/nonfinite/{prefix}/{}", point.key), 1.0),
+    };
+    Metric { key: Key::of(&key), value: MetricValue(value), timestamp: start.after(step.0), step }
+}
+
+/// What a result of a whole run is on the server.
+pub fn result(key: &Key, value: f64, start: Millis) -> Metric {
+    Metric { key: key.clone(), value: MetricValue(value), timestamp: start, step: Step(0) }
+}
+
+pub(super) fn sample(sample: &Sample) -> Metric {
+    Metric {
+        key: sample.key.clone(),
+        value: MetricValue(sample.value),
+        timestamp: Millis::of(sample.at),
+        step: Step::of(sample.step),
+    }
+}
+
+/// The state of a run on the server.
+pub fn status(state: State) -> RunStatus {
+    match state {
+        State::Waiting => RunStatus::Scheduled,
+        State::UnderWay => RunStatus::Running,
+        State::Complete => RunStatus::Finished,
+        State::Failed => RunStatus::Failed,
+        State::Stopped => RunStatus::Killed,
+    }
+}
+
+/// The one of several runs with the same uid that is in use: of those that nobody deleted the first.
+pub fn in_use(runs: &[Run]) -> Option<&Run> {
+    let candidates = || runs.iter().filter(|run| run.data.tag(DUPLICATE).is_none());
+    let first = |deleted: bool| {
+        let of = candidates().filter(move |run| (run.info.lifecycle_stage == "deleted") == deleted);
+        of.min_by(|a, b| (a.info.start_time, &a.info.run_id).cmp(&(b.info.start_time, &b.info.run_id)))
+    };
+    first(false).or_else(|| first(true))
+}
+
+impl Pusher<'_> {
+    /// Brings a run to the server. `is_whole` says that the view has its files, so that the run can be finished.
+    ///
+    /// # Errors
+    /// [`PushError`]; what was acknowledged until then stays so.
+    pub fn bring(&mut self, view: &RunView, is_whole: bool) -> Result<(), PushError> {
+        if view.state == State::Waiting {
+            return Ok(());
+        }
+        let mut cursor = self.cursors.read(view.uid)?;
+        let before = cursor.clone();
+        let brought = self.bring_all(view, is_whole, &mut cursor);
+        if cursor != before {
+            self.cursors.write(view.uid, &cursor)?;
+        }
+        brought
+    }
+
+    fn bring_all(&mut self, view: &RunView, is_whole: bool, cursor: &mut Cursor) -> Result<(), PushError> {
+        if !self.find_or_make(view, cursor)? {
+            return Ok(());
+        }
+        if view.state == State::UnderWay {
+            self.set_state(view, cursor)?;
+        }
+        self.bring_params(view, cursor)?;
+        self.bring_inputs(view, cursor)?;
+        self.bring_points(view, cursor)?;
+        self.bring_values(view, cursor)?;
+        self.bring_tags(view, cursor)?;
+        if is_whole {
+            self.bring_artifacts(view, cursor)?;
+            self.set_state(view, cursor)?;
+        }
+        Ok(())
+    }
+
+    /// Knows the run again, or makes it. False where someone deleted it there.
+    fn find_or_make(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<bool, PushError> {
+        let uid = view.uid.to_string();
+        let known = self.known.get(&uid).filter(|runs| runs.len() == 1).map(|runs| runs[0].clone());
+        let run = match known {
+            Some(run) => run,
+            None => match self.search(&uid)? {
+                Some(run) => run,
+                None => self.make(view, &uid)?,
+            },
+        };
+        if run.info.lifecycle_stage == "deleted" {
+            if !self.restore {
+                self.tally.notes.insert(format!(
+                    "the run `{}` was deleted on the server and is left out; restore it there, or with \
+                     `stpp mlflow sync --restore`",
+                    view.name
+                ));
+                return Ok(false);
+            }
+            self.client.restore_run(&run.info.run_id)?;
+            self.known.remove(&uid);
+            self.search(&uid)?;
+        }
+        if cursor.run != run.info.run_id || cursor.experiment != self.experiment {
+            *cursor = Cursor {
+                experiment: self.experiment.clone(),
+                run: run.info.run_id.clone(),
+                start: run.info.start_time,
+                artifact_uri: run.info.artifact_uri.clone(),
+                ..Cursor::default()
+            };
+        }
+        compare_said(view, &run, cursor);
+        Ok(true)
+    }
+
+    /// Asks the server for the run, and clears away what was made twice.
+    fn search(&mut self, uid: &str) -> Result<Option<Run>, PushError> {
+        let found = self.client.runs(&self.experiment, Some(&format!("tags.`{UID}` = '{uid}'")))?;
+        let chosen = in_use(&found).cloned();
+        if let Some(chosen) = &chosen {
+            self.clear_duplicates(&found, chosen)?;
+            self.known.insert(uid.to_owned(), vec![chosen.clone()]);
+        }
+        Ok(chosen)
+    }
+
+    fn clear_duplicates(&mut self, found: &[Run], chosen: &Run) -> Result<(), PushError> {
+        let is_other = |run: &&Run| {
+            run.info.run_id != chosen.info.run_id
+                && run.info.lifecycle_stage != "deleted"
+                && run.data.tag(DUPLICATE).is_none()
+        };
+        for other in found.iter().filter(is_other) {
+            let tag = Tag { key: Key::of(DUPLICATE), value: TagValue::cut(&*chosen.info.run_id, "…") };
+            let tags = [tag];
+            let request =
+                super::wire::LogBatch { run_id: &other.info.run_id, metrics: &[], params: &[], tags: &tags };
+            self.client.log_batch(&request)?;
+            self.client.delete_run(&other.info.run_id)?;
+            self.tally.notes.insert(format!(
+                "a run was made twice at the same time: {} is in use, and {} was deleted",
+                chosen.info.run_id, other.info.run_id
+            ));
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, view: &RunView, uid: &str) -> Result<Run, PushError> {
+        let tags: Vec<Tag> =
+            view.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+        let start = Millis::of(view.started.unwrap_or_else(clock::unix_millis)).after(view.order);
+        let request = CreateRun {
+            experiment_id: &self.experiment,
+            run_name: &view.name,
+            start_time: start,
+            tags: &tags,
+        };
+        let made = self.client.create_run(&request)?;
+        self.tally.sent += tags.len() as u64;
+        Ok(self.search(uid)?.unwrap_or(made))
+    }
+
+    fn bring_params(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
+        let news = view.params.iter().filter(|(key, value)| {
+            cursor.params.get(key.as_str()) != Some(&Digest::of(value.as_str().as_bytes()))
+        });
+        let items: Vec<Item> =
+            news.map(|(key, value)| Item::Param(Param { key: key.clone(), value: value.clone() })).collect();
+        self.send(view, cursor, &items, &mut |cursor, item| {
+            if let Item::Param(Param { key, value }) = item {
+                let digest = Digest::of(value.as_str().as_bytes());
+                cursor.params.insert(key.as_str().to_owned(), digest);
+            }
+        })
+    }
+
+    fn bring_tags(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
+        let gone = cursor
+            .tags
+            .keys()
+            .filter(|key| !view.tags.contains_key(&Key::of(key)) && !key.starts_with(NONFINITE));
+        for key in gone.cloned().collect::<Vec<_>>() {
+            match self.client.delete_tag(&cursor.run, &key) {
+                Ok(()) | Err(Fault::Missing { .. }) => {
+                    cursor.tags.remove(&key);
+                }
+                Err(fault) => return Err(of_run(fault).into()),
+            }
+        }
+        let news = view.tags.iter().filter(|(key, value)| {
+            cursor.tags.get(key.as_str()) != Some(&Digest::of(value.as_str().as_bytes()))
+        });
+        let items: Vec<Item> =
+            news.map(|(key, value)| Item::Tag(Tag { key: key.clone(), value: value.clone() })).collect();
+        self.send(view, cursor, &items, &mut note_tag)
+    }
+
+    fn bring_inputs(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
+        let digest = canon::digest("stpp inputs v1", &view.inputs);
+        if view.inputs.is_empty() || cursor.inputs == Some(digest) {
+            return Ok(());
+        }
+        match self.client.log_inputs(&cursor.run, &view.inputs) {
+            Ok(()) => self.tally.sent += view.inputs.len() as u64,
+            Err(Fault::Unknown { .. }) => {
+                self.tally.notes.insert(
+                    "the server is too old to know datasets: the column `Dataset` stays empty; MLflow 2.4 or later has it"
+                        .to_owned(),
+                );
+            }
+            Err(Fault::Rejected { words }) => self.reject(view, "datasets".to_owned(), words)?,
+            Err(fault) => return Err(of_run(fault).into()),
+        }
+        cursor.inputs = Some(digest);
+        Ok(())
+    }
+
+    /// Brings the points of all stages, as they come: there may be millions.
+    fn bring_points(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
+        // Where this fails, the journals are read from the beginning again, and what was acknowledged is passed over.
+        let mut followers = std::mem::take(self.followers);
+        let mut gathered: Vec<(Item, StageKey, String, Reached)> = Vec::with_capacity(GATHERED);
+        let mut noted = Stopwatch::start();
+        for series in &view.series {
+            let mark = cursor.series.get(&series.stage).cloned().unwrap_or_default();
+            let Series { prefix, stage, .. } = series;
+            series.unsent(self.store, view.uid, &mark, &mut followers, &mut |unsent: Unsent| {
+                if let Some(tag) = nonfinite(prefix, &unsent, cursor) {
+                    self.send(view, cursor, &[Item::Tag(tag)], &mut note_tag)?;
+                }
+                let item = Item::Metric(metric(prefix, &unsent.point, cursor.start));
+                gathered.push((item, *stage, unsent.point.key, unsent.reached));
+                if gathered.len() == GATHERED {
+                    self.send_gathered(view, cursor, &mut gathered)?;
+                    if noted.seconds() > BETWEEN_NOTES {
+                        self.cursors.write(view.uid, cursor)?;
+                        noted = Stopwatch::start();
+                    }
+                }
+                Ok::<(), PushError>(())
+            })?;
+        }
+        self.send_gathered(view, cursor, &mut gathered)?;
+        for series in &view.series {
+            if let Source::Done(digest, _) = &series.source {
+                followers.remove(&(view.uid, series.stage));
+                cursor.series.entry(series.stage).or_default().all_of = Some(*digest);
+            }
+        }
+        *self.followers = followers;
+        Ok(())
+    }
+
+    fn send_gathered(
+        &mut self,
+        view: &RunView,
+        cursor: &mut Cursor,
+        gathered: &mut Vec<(Item, StageKey, String, Reached)>,
+    ) -> Result<(), PushError> {
+        let mut marks = Vec::with_capacity(gathered.len());
+        let items: Vec<Item> = gathered
+            .drain(..)
+            .map(|(item, stage, key, reached)| {
+                marks.push((stage, key, reached));
+                item
+            })
+            .collect();
+        let mut marks = marks.into_iter();
+        self.send(view, cursor, &items, &mut |cursor, _| {
+            if let Some((stage, key, reached)) = marks.next() {
+                cursor.series.entry(stage).or_default().keys.insert(key, reached);
+            }
+        })
+    }
+
+    /// Brings results, and what stages took.
+    fn bring_values(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
+        let mut items = Vec::new();
+        for (key, value) in &view.values {
+            if cursor.values.get(key.as_str()) != Some(&of_value(*value)) {
+                items.push(Item::Metric(result(key, *value, cursor.start)));
+            }
+        }
+        self.send(view, cursor, &items, &mut |cursor, item| {
+            if let Item::Metric(metric) = item {
+                cursor.values.insert(metric.key.as_str().to_owned(), of_value(metric.value.0));
+            }
+        })?;
+        for (key, samples) in by_key(&view.system) {
+            let items: Vec<Item> = samples.iter().map(|one| Item::Metric(sample(one))).collect();
+            let digest = of_samples(&samples);
+            if cursor.system.get(key.as_str()) != Some(&digest) {
+                self.send(view, cursor, &items, &mut |_, _| {})?;
+                cursor.system.insert(key.as_str().to_owned(), digest);
+            }
+        }
+        Ok(())
+    }
+
+    fn bring_artifacts(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
+        let Some(root) = ArtifactRoot::of(&cursor.artifact_uri) else {
+            if !view.artifacts.is_empty() {
+                self.tally.notes.insert(format!(
+                    "files stay in the store: the server keeps them in {}, where it alone writes; start it with \
+                     --serve-artifacts",
+                    cursor.artifact_uri.split("://").next().unwrap_or_default()
+                ));
+            }
+            return Ok(());
+        };
+        for (path, bytes) in &view.artifacts {
+            let digest = Digest::of(bytes);
+            if cursor.artifacts.get(path) == Some(&digest) {
+                continue;
+            }
+            match self.client.put_artifact(&root, path, bytes.clone()) {
+                Ok(()) => self.tally.sent += 1,
+                Err(Fault::Rejected { words } | Fault::Unknown { words }) => {
+                    self.reject(view, format!("file {path}"), words)?;
+                }
+                Err(fault) => return Err(of_run(fault).into()),
+            }
+            cursor.artifacts.insert(path.clone(), digest);
+        }
+        Ok(())
+    }
+
+    fn set_state(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
+        let status = status(view.state);
+        let ended = view.ended.filter(|_| status != RunStatus::Running);
+        // Another copy of the store may have come further.
+        let is_less = cursor.status == Some(RunStatus::Finished) && status != RunStatus::Finished;
+        if is_less || (cursor.status, cursor.ended) == (Some(status), ended) {
+            return Ok(());
+        }
+        let update = UpdateRun { run_id: &cursor.run, status, end_time: ended.map(Millis::of) };
+        self.client.update_run(&update).map_err(of_run)?;
+        self.tally.sent += 1;
+        (cursor.status, cursor.ended) = (Some(status), ended);
+        Ok(())
+    }
+
+    /// Sends items; `note` hears of each that the server has, or will never have.
+    fn send(
+        &mut self,
+        view: &RunView,
+        cursor: &mut Cursor,
+        items: &[Item],
+        note: &mut dyn FnMut(&mut Cursor, &Item),
+    ) -> Result<(), PushError> {
+        let client = self.client;
+        let run = cursor.run.clone();
+        send_all(
+            items,
+            &mut |batch| match client.log_batch(&batch.request(&run)) {
+                Ok(()) => Ok(Outcome::Accepted),
+                Err(fault) => match of_run(fault) {
+                    Fault::Rejected { words } => Ok(Outcome::Rejected(words)),
+                    fault => Err(PushError::from(fault)),
+                },
+            },
+            &mut |items, outcome| {
+                match outcome {
+                    Ok(()) => self.tally.sent += items.len() as u64,
+                    Err(words) => {
+                        for item in items {
+                            self.reject(view, item.words(), words.clone())?;
+                        }
+                    }
+                }
+                items.iter().for_each(|item| note(cursor, item));
+                Ok(())
+            },
+        )
+    }
+
+    fn reject(&mut self, view: &RunView, what: String, words: String) -> Result<(), PushError> {
+        let rejected = Rejected { study: self.study.to_owned(), run: view.name.clone(), what, words };
+        self.cursors.reject(&rejected)?;
+        self.tally.rejected.push(rejected);
+        Ok(())
+    }
+}
+
+/// What comes with a run in every answer is believed, and not what was acknowledged once.
+fn compare_said(view: &RunView, run: &Run, cursor: &mut Cursor) {
+    let digest = |text: &str| Digest::of(text.as_bytes());
+    cursor.status = Some(run.info.status);
+    cursor.params =
+        run.data.params().into_iter().map(|(key, value)| (key.to_owned(), digest(value))).collect();
+    // Other people's tags are none of ours.
+    let mut ours: BTreeSet<String> = std::mem::take(&mut cursor.tags).into_keys().collect();
+    ours.extend(view.tags.keys().map(|key| key.as_str().to_owned()));
+    let tags =
+        run.data.tags().into_iter().filter(|(key, _)| ours.contains(*key) || key.starts_with(NONFINITE));
+    cursor.tags = tags.map(|(key, value)| (key.to_owned(), digest(value))).collect();
+    let is_there = |input: &Input| {
+        let there = |there: &Input| {
+            (&there.dataset.name, &there.dataset.digest) == (&input.dataset.name, &input.dataset.digest)
+        };
+        run.inputs.dataset_inputs.iter().any(there)
+    };
+    // A server that is too old never has them.
+    if !run.inputs.dataset_inputs.is_empty() && !view.inputs.iter().all(is_there) {
+        cursor.inputs = None;
+    }
+}
+
+/// How the names of tags begin that say where a metric was first no number.
+pub const NONFINITE: &str = "stpp.nonfinite.";
+
+/// The tag that says where a metric was first no number; none where that was said.
+fn nonfinite(prefix: &str, unsent: &Unsent, cursor: &Cursor) -> Option<Tag> {
+    let key = Key::of(&format!("{NONFINITE}{prefix}/{}", unsent.point.key));
+    if unsent.point.value.is_some() || cursor.tags.contains_key(key.as_str()) {
+        return None;
+    }
+    Some(Tag { key, value: TagValue::cut(unsent.point.step.to_string(), "…") })
+}
+
+fn note_tag(cursor: &mut Cursor, item: &Item) {
+    if let Item::Tag(Tag { key, value }) = item {
+        let digest = Digest::of(value.as_str().as_bytes());
+        cursor.tags.insert(key.as_str().to_owned(), digest);
+    }
+}
+
+/// A run that is gone, or was deleted meanwhile: it is looked for again, and what was sent is not to blame.
+fn of_run(fault: Fault) -> Fault {
+    match fault {
+        Fault::Missing { words } => Fault::away(format!("the run is gone ({words})")),
+        Fault::Rejected { words } if words.contains("'active'") => {
+            Fault::away(format!("the run was deleted meanwhile ({words})"))
+        }
+        other => other,
+    }
+}
+
+pub(super) fn of_value(value: f64) -> Digest {
+    Digest::of(&value.to_bits().to_le_bytes())
+}
+
+/// The samples of each metric, in order.
+pub fn by_key(samples: &[Sample]) -> BTreeMap<&Key, Vec<&Sample>> {
+    let mut sorted: BTreeMap<&Key, Vec<&Sample>> = BTreeMap::new();
+    for sample in samples {
+        sorted.entry(&sample.key).or_default().push(sample);
+    }
+    sorted
+}
+
+pub(super) fn of_samples(samples: &[&Sample]) -> Digest {
+    let said: Vec<_> =
+        samples.iter().map(|sample| (sample.step, sample.at, sample.value.to_bits().to_string())).collect();
+    canon::digest("stpp samples v1", &said)
+}

@@ -1,0 +1,105 @@
+//! The report of a study as a run of its own, beside the runs that it is about.
+
+use std::collections::BTreeMap;
+
+use super::{AtWork, KIND, RunView, State, UID};
+use crate::base::digest::{Digest, Hasher};
+use crate::mlflow::wire::{Key, NoteValue, TagValue};
+use crate::report::scores::Scores;
+use crate::report::{query, render, rows};
+use crate::store::{Store, StoreError, StoredStudy};
+use crate::track::frame;
+
+/// What the report's file is called.
+pub const FILE: &str = "report.md";
+
+/// The report of a study.
+#[derive(Debug)]
+pub struct Report {
+    /// As a run.
+    pub view: RunView,
+    /// As the note of an experiment.
+    pub note: NoteValue,
+}
+
+/// What the run of a report is known again by: there is one per study and numerics class.
+pub fn uid(study: &StoredStudy) -> Digest {
+    Hasher::new("stpp report run v1")
+        .field(study.ablation.name.as_bytes())
+        .field(study.numerics.as_bytes())
+        .finish()
+}
+
+/// The report of a study, as far as it has come; none before its first run is complete.
+///
+/// # Errors
+/// What can't be read of the store.
+pub fn of(store: &Store, study: &StoredStudy, at_work: &AtWork) -> Result<Option<Report>, StoreError> {
+    let facts = query::facts(store, study)?;
+    if !facts.study.runs.iter().any(|run| run.complete) {
+        return Ok(None);
+    }
+    let complete = facts.study.runs.iter().all(|run| run.complete);
+    let tables = rows::tables(&facts.study, &facts.metrics).map_err(|error| StoreError::Unreadable {
+        path: crate::store::layout::study(store.root(), &facts.study.name, &study.numerics),
+        what: error.to_string(),
+    })?;
+    let text = render(&facts.study, &rows::digests(&tables));
+    let mut artifacts = BTreeMap::new();
+    for table in &tables {
+        if let Ok(bytes) = frame::parquet(table) {
+            artifacts.insert(format!("tables/{}.parquet", table.schema().name), bytes);
+        }
+    }
+    artifacts.insert(FILE.to_owned(), text.clone().into_bytes());
+    let state = match () {
+        () if complete => State::Complete,
+        () if at_work.on(study) => State::UnderWay,
+        () => State::Stopped,
+    };
+    let tags = [
+        (UID, uid(study).to_string()),
+        (KIND, "report".to_owned()),
+        ("stpp.study", study.digest.to_string()),
+        ("stpp.numerics", study.numerics.clone()),
+        ("mlflow.source.name", format!("stpp report {}", study.ablation.name)),
+        ("mlflow.source.type", "LOCAL".to_owned()),
+        ("mlflow.note.content", text.clone()),
+    ];
+    let more = format!("The whole of it is the artifact `{FILE}`.");
+    let mut view = RunView {
+        uid: uid(study),
+        name: "report".to_owned(),
+        order: i64::try_from(study.members.len()).unwrap_or_default(),
+        started: None,
+        ended: None,
+        state,
+        params: BTreeMap::new(),
+        tags: tags.into_iter().map(|(key, value)| (Key::of(key), TagValue::cut(value, &more))).collect(),
+        inputs: Vec::new(),
+        series: Vec::new(),
+        values: means(&facts.study),
+        system: Vec::new(),
+        artifacts,
+    };
+    for step in study.members.iter().flat_map(|member| &member.chain.steps) {
+        if let Some(costs) = store.costs(step.kind, step.key)? {
+            view.ended = view.ended.max(costs.finished);
+        }
+    }
+    // After its runs, so that it stands at the top of a table that begins with the newest.
+    view.started = view.ended;
+    let note = NoteValue::cut(text, "The whole of it is in the run `report`.");
+    Ok(Some(Report { view, note }))
+}
+
+/// The mean of each arm on the images of the headline, as the report has it.
+fn means(study: &crate::report::Study) -> BTreeMap<Key, f64> {
+    let scores = Scores::new(study);
+    let mean = |arm: &str| {
+        let values = scores.values(arm, |run| run.miou(study.headline));
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    };
+    let arms = study.arms.iter().filter_map(|arm| Some((arm, mean(&arm.name)?)));
+    arms.map(|(arm, mean)| (Key::of(&format!("summary/{}", arm.name)), mean)).collect()
+}

@@ -1,0 +1,195 @@
+//! Views of an experiment that are saved with it: charts by arm, a table, the factors, pseudo labels. A server keeps each as a tag
+//! whose value is JSON, in the form of its own pages. That form is nowhere promised, so pictures are taken of them
+//! (`tests/mlflow/screenshots.py`), and what does not open is only a view.
+
+use serde_json::{Value, json};
+
+use super::KIND;
+use super::params::Distinctions;
+use super::series::prefix;
+use crate::plan::{Kind, Role};
+use crate::store::StoredStudy;
+
+/// A saved view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// What links name it by.
+    pub id: &'static str,
+    /// The value of its tag.
+    pub json: String,
+}
+
+/// Ids and titles of all views.
+pub const VIEWS: [(&str, &str); 4] = [
+    ("stpp-arm", "Charts by arm"),
+    ("stpp-table", "Table"),
+    ("stpp-factors", "Factors"),
+    ("stpp-labels", "Pseudo labels"),
+];
+
+/// The result that views are about.
+const RESULT: &str = "eval/miou";
+
+/// Runs that a chart shows; more are slow in any browser.
+const SHOWN: usize = 100;
+
+/// Factors that are columns, or axes.
+const MOST_FACTORS: usize = 8;
+
+/// The views of a study, with images of these keys.
+pub fn views(study: &StoredStudy, images: &[String]) -> Vec<View> {
+    let factors: Vec<String> =
+        Distinctions::of(&study.ablation).keys().take(MOST_FACTORS).map(str::to_owned).collect();
+    let states = [by_arm(study), table(study, &factors), parallel(study, &factors), labels(study, images)];
+    let view = |((id, name), state): ((&'static str, &str), Value)| {
+        // When it was made is of no interest, and would make a new one of it each time.
+        let json = json!({ "name": name, "createdAt": 0, "updatedAt": 0, "state": state.to_string() });
+        View { id, json: json.to_string() }
+    };
+    VIEWS.into_iter().zip(states).map(view).collect()
+}
+
+/// Curves and bars, each the mean over the seeds and splits of an arm.
+fn by_arm(study: &StoredStudy) -> Value {
+    let mut sections = vec![section("result", "Result")];
+    let mut charts =
+        vec![bar("result", RESULT, "mIoU, last epoch"), bar("result", "eval/miou_best", "mIoU, best look")];
+    for role in [Role::Student, Role::Student1, Role::Teacher] {
+        let kind = if role == Role::Teacher { Kind::Teacher } else { Kind::Retrain };
+        let is_trained = study
+            .members
+            .iter()
+            .flat_map(|member| &member.chain.steps)
+            .any(|step| (step.kind, step.role) == (kind, Some(role)));
+        if is_trained {
+            let name = prefix(kind, Some(role));
+            sections.push(section(&name, &name));
+            for metric in ["val/miou", "loss"] {
+                charts.push(line(&name, &format!("{name}/{metric}")));
+            }
+        }
+    }
+    let mut state = state(study, &[], &sections, &charts);
+    state["groupBy"] = json!({
+        "aggregateFunction": "average",
+        "groupByKeys": [{ "mode": "param", "groupByData": "arm" }],
+    });
+    state
+}
+
+/// A row per run: arm, seed, results, factors.
+fn table(study: &StoredStudy, factors: &[String]) -> Value {
+    let mut columns: Vec<String> = ["arm", "seed", "split"].map(|param| format!("params.`{param}`")).into();
+    columns.extend([RESULT, "eval/miou_val", "eval/miou_best"].map(|metric| format!("metrics.`{metric}`")));
+    columns.extend(factors.iter().map(|factor| format!("params.`{factor}`")));
+    columns.push("attributes.`Dataset`".to_owned());
+    state(study, &columns, &[], &[])
+}
+
+/// Each run as a line over the factors and its result.
+fn parallel(study: &StoredStudy, factors: &[String]) -> Value {
+    let mut axes = vec!["arm".to_owned(), "seed".to_owned()];
+    axes.extend_from_slice(factors);
+    let mut chart = chart("factors", "PARALLEL", "factors", "Factors and mIoU");
+    chart["selectedParams"] = json!(axes);
+    chart["selectedMetrics"] = json!([RESULT]);
+    chart["showAllRuns"] = json!(true);
+    state(study, &[], &[section("factors", "Factors")], &[chart])
+}
+
+/// The same images in each run, side by side, with a slider over the re-trainings.
+fn labels(study: &StoredStudy, images: &[String]) -> Value {
+    let pictured = |image: &String| {
+        let mut chart = chart("labels", "IMAGE", image, image);
+        chart["imageKeys"] = json!([image]);
+        chart["step"] = json!(0);
+        chart["showRunParams"] = json!(false);
+        chart
+    };
+    let charts: Vec<Value> = images.iter().map(pictured).collect();
+    state(study, &[], &[section("labels", "Pseudo labels: image, label, both, truth")], &charts)
+}
+
+fn state(study: &StoredStudy, columns: &[String], sections: &[Value], charts: &[Value]) -> Value {
+    json!({
+        "searchFilter": format!("tags.`{KIND}` = 'cell' and tags.`stpp.study` = '{}'", study.digest),
+        "orderByKey": format!("metrics.`{RESULT}`"),
+        "orderByAsc": false,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": columns,
+        "columnOrder": [],
+        "columnWidths": {},
+        "runsHiddenMode": "SHOWALL",
+        "runsExpanded": {},
+        "runsPinned": [],
+        "runsHidden": [],
+        "viewMaximized": false,
+        "runListHidden": false,
+        "groupBy": null,
+        "compareRunSections": sections,
+        "compareRunCharts": charts,
+        // Sections stay in this order.
+        "isAccordionReordered": true,
+        "hideEmptyCharts": false,
+        "useGroupedValuesInCharts": true,
+        "autoRefreshEnabled": true,
+    })
+}
+
+fn section(id: &str, name: &str) -> Value {
+    json!({
+        "uuid": format!("stpp-{id}"), "name": name, "display": true, "isReordered": true, "deleted": false,
+        "isGenerated": false,
+    })
+}
+
+fn chart(section: &str, kind: &str, id: &str, title: &str) -> Value {
+    json!({
+        "uuid": format!("stpp-chart-{id}"), "type": kind, "runsCountToCompare": SHOWN,
+        "metricSectionId": format!("stpp-{section}"), "deleted": false, "isGenerated": false, "displayName": title,
+    })
+}
+
+fn bar(section: &str, metric: &str, title: &str) -> Value {
+    let mut chart = chart(section, "BAR", metric, title);
+    chart["metricKey"] = json!(metric);
+    chart
+}
+
+fn line(section: &str, metric: &str) -> Value {
+    let mut chart = chart(section, "LINE", metric, metric);
+    let more = json!({
+        "metricKey": metric, "selectedMetricKeys": [metric], "lineSmoothness": 0, "scaleType": "linear",
+        "xAxisScaleType": "linear", "range": {}, "xAxisKey": "step", "selectedXAxisMetricKey": "", "yAxisKey": "metric",
+        "yAxisExpressions": [], "ignoreOutliers": false, "useGlobalXaxisKey": true, "useGlobalLineSmoothing": true,
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        chart[key] = value.clone();
+    }
+    chart
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_fits_into_a_tag_and_shows_the_study_alone() {
+        let study = super::super::run::tests::study();
+        let images = ["pseudo/a".to_owned()];
+        for view in views(&study, &images) {
+            assert!(view.json.chars().count() < 20_000, "{}", view.id);
+            let saved: Value = serde_json::from_str(&view.json).unwrap();
+            let state: Value = serde_json::from_str(saved["state"].as_str().unwrap()).unwrap();
+            let filter = state["searchFilter"].as_str().unwrap();
+            assert!(filter.contains(&study.digest.to_string()), "{filter}");
+            for chart in state["compareRunCharts"].as_array().unwrap() {
+                let of = |section: &Value| section["uuid"] == chart["metricSectionId"];
+                assert!(state["compareRunSections"].as_array().unwrap().iter().any(of), "{chart}");
+            }
+        }
+    }
+}

@@ -9,7 +9,8 @@
 //!                                               ▼                       ├─ journal and resume points, while it lasts
 //!                                             store ◀─ artifacts, then the record
 //!                                               │
-//!                                               └─▶ report ─▶ report.md, and six tables (track)
+//!                                               ├─▶ report ─▶ report.md, and six tables (track)
+//!                                               └─▶ mlflow ─▶ a server, while it runs or later
 //! ```
 //!
 //! An *experiment* is one fully resolved setting. An *ablation* is a question: arms × seeds × splits, each combination an
@@ -39,6 +40,7 @@
 //! | [`track`] | tables under a schema, and Parquet |
 //! | [`screen`] | what a person or a program sees of a run |
 //! | [`report`] | rows, statistics, and the page |
+//! | [`mlflow`] | what a tracking server shows of the store, and how it gets there |
 //! | [`cli`] | what was typed, what is said, how it fails |
 //!
 //! # Where this differs from the first sketch, and why
@@ -55,6 +57,9 @@
 //! - **A stage's outputs have wishes.** Which checkpoints are kept, and when validation is looked at, changes no other bit, so
 //!   it is no part of a key: see [`plan::graph::Want`].
 //!
+//! - **`mlflow` is a module of its own, above `report`.** What a server shows of a run are its tables, results and report;
+//!   under `track`, which the report uses, it would close a circle. It reads the store and nothing else: there is no queue
+//!   that a run fills, so that nothing can be lost in one.
 //! - **A record holds nothing of its machine.** Two machines of one numerics class write the same record, so that a late
 //!   owner's commit changes nothing. What a stage was executed on stands beside it, as costs do.
 //! - **A journal lasts as long as its stage.** When the stage is done, its points are an artifact, checked by digest like any

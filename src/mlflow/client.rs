@@ -228,9 +228,10 @@ impl Client {
     /// Says what a run read. Asking twice says it once.
     ///
     /// # Errors
-    /// [`Fault`].
+    /// [`Fault`]; [`Fault::Unknown`] of a server that is too old for it.
     pub fn log_inputs(&self, run_id: &str, datasets: &[Input]) -> Result<(), Fault> {
-        self.done("runs/log-inputs", &LogInputs { run_id, datasets })
+        let request = self.request("runs/log-inputs", &LogInputs { run_id, datasets });
+        self.json_if_known::<serde_json::Value>(request).map(drop)
     }
 
     /// The points of a metric of a run, a page at a time.
@@ -299,10 +300,25 @@ impl Client {
     }
 
     fn post<T: DeserializeOwned>(&self, call: &str, message: &impl Serialize) -> Result<T, Fault> {
-        self.json(self.http.post(self.url(&format!("api/2.0/mlflow/{call}"))).json(message))
+        self.json(self.request(call, message))
     }
 
+    fn request(&self, call: &str, message: &impl Serialize) -> RequestBuilder {
+        self.http.post(self.url(&format!("api/2.0/mlflow/{call}"))).json(message)
+    }
+
+    /// The answer to a request without which nothing can be done.
     fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
+        self.json_if_known(request).map_err(|fault| match fault {
+            Fault::Unknown { words } => Fault::refused(format!(
+                "{} is no MLflow tracking server, or one before 2.0 ({words}): check MLFLOW_TRACKING_URI",
+                self.server.address()
+            )),
+            other => other,
+        })
+    }
+
+    fn json_if_known<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
         let body = self.send(request)?;
         serde_json::from_slice(&body.bytes).map_err(|error| match error.classify() {
             serde_json::error::Category::Eof if !body.bytes.is_empty() => {

@@ -114,12 +114,23 @@ struct Following<'a> {
     lease: Option<Lease>,
     patience: Patience,
     is_away: bool,
+    /// Runs that the server shows, when it has everything.
+    shown: Option<usize>,
 }
 
 impl<'a> Following<'a> {
     fn new(shared: &'a Shared, store: &'a Store, study: &'a StoredStudy) -> Self {
         let leases = store.leases(Pace::default());
-        Self { shared, store, study, leases, lease: None, patience: Patience::default(), is_away: false }
+        Self {
+            shared,
+            store,
+            study,
+            leases,
+            lease: None,
+            patience: Patience::default(),
+            is_away: false,
+            shown: None,
+        }
     }
 
     fn go(mut self, server: Server) -> End {
@@ -173,7 +184,8 @@ impl<'a> Following<'a> {
             .map_err(PushError::from)
             .and_then(|at_work| if is_last { sync.all(&at_work) } else { sync.so_far(&at_work) });
         match brought {
-            Ok(()) => {
+            Ok(shown) => {
+                self.shown = is_last.then_some(shown);
                 if self.is_away {
                     self.note(format!("{} is there again", client.server().address()));
                 }
@@ -228,7 +240,10 @@ impl<'a> Following<'a> {
     }
 
     fn end(&self, sync: &Sync<'_>, trouble: Option<String>) -> End {
-        let counted = at_work(&self.leases, false).and_then(|at_work| sync.pending(&at_work));
+        let counted = match self.shown {
+            Some(shown) => Ok((0, shown)),
+            None => at_work(&self.leases, false).and_then(|at_work| sync.pending(&at_work)),
+        };
         let (pending, runs) = match counted {
             Ok((pending, runs)) => (Some(pending), runs),
             Err(_) => (None, 0),

@@ -64,7 +64,9 @@ pub struct Pusher<'a> {
     /// The experiment's id there.
     pub experiment: String,
     /// The runs that it has.
-    pub known: BTreeMap<String, Vec<Run>>,
+    pub known: &'a mut BTreeMap<String, Vec<Run>>,
+    /// Whether the server has just said so: else they are as they were when it did.
+    pub is_fresh: bool,
     /// Whether runs that someone deleted there are taken back.
     pub restore: bool,
     /// How far journals are read.
@@ -172,6 +174,7 @@ impl Pusher<'_> {
     fn find_or_make(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<bool, PushError> {
         let uid = view.uid.to_string();
         let known = self.known.get(&uid).filter(|runs| runs.len() == 1).map(|runs| runs[0].clone());
+        let is_fresh = self.is_fresh || known.is_none();
         let run = match known {
             Some(run) => run,
             None => match self.search(&uid)? {
@@ -192,7 +195,8 @@ impl Pusher<'_> {
             self.known.remove(&uid);
             self.search(&uid)?;
         }
-        if cursor.run != run.info.run_id || cursor.experiment != self.experiment {
+        let is_another = cursor.run != run.info.run_id || cursor.experiment != self.experiment;
+        if is_another {
             *cursor = Cursor {
                 experiment: self.experiment.clone(),
                 run: run.info.run_id.clone(),
@@ -201,7 +205,9 @@ impl Pusher<'_> {
                 ..Cursor::default()
             };
         }
-        compare_said(view, &run, cursor);
+        if is_fresh || is_another {
+            compare_said(view, &run, cursor);
+        }
         Ok(true)
     }
 

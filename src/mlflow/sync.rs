@@ -13,7 +13,7 @@ use super::view::report;
 use super::view::run::Runs;
 use super::view::series::Followers;
 use super::view::{AtWork, Depth, RunView, State, experiment, images};
-use super::wire::NoteValue;
+use super::wire::{NoteValue, Run};
 use crate::base::clock::Stopwatch;
 use crate::base::digest::Digest;
 use crate::store::lease::Leases;
@@ -36,6 +36,8 @@ pub struct Sync<'a> {
     cursors: Cursors,
     options: Options,
     followers: Followers,
+    /// The runs that the server has said it has.
+    known: Option<BTreeMap<String, Vec<Run>>>,
     /// Runs of which nothing is left to be brought.
     settled: BTreeSet<Digest>,
     /// What was done so far.
@@ -56,29 +58,40 @@ impl<'a> Sync<'a> {
             cursors,
             options,
             followers: Followers::new(),
+            known: None,
             settled: BTreeSet::new(),
             tally: Tally::default(),
             looked: Duration::ZERO,
         }
     }
 
-    /// Brings all that there is, also files and the report of what is not complete.
+    /// Brings all that there is, also files and the report of what is not complete. How many runs the server shows then.
     ///
     /// # Errors
     /// [`PushError`]; the next call goes on from there.
-    pub fn all(&mut self, at_work: &AtWork) -> Result<(), PushError> {
-        self.pass(at_work, true)
+    pub fn all(&mut self, at_work: &AtWork) -> Result<usize, PushError> {
+        self.known = None;
+        self.again_if_wrong(at_work, true)
     }
 
     /// Brings what was measured so far, and runs that are complete.
     ///
     /// # Errors
     /// [`PushError`]; the next call goes on from there.
-    pub fn so_far(&mut self, at_work: &AtWork) -> Result<(), PushError> {
-        self.pass(at_work, false)
+    pub fn so_far(&mut self, at_work: &AtWork) -> Result<usize, PushError> {
+        self.again_if_wrong(at_work, false)
     }
 
-    fn pass(&mut self, at_work: &AtWork, is_last: bool) -> Result<(), PushError> {
+    /// Brings what there is; where that fails, nothing is believed the next time.
+    fn again_if_wrong(&mut self, at_work: &AtWork, is_last: bool) -> Result<usize, PushError> {
+        let brought = self.pass(at_work, is_last);
+        if brought.is_err() {
+            self.known = None;
+        }
+        brought
+    }
+
+    fn pass(&mut self, at_work: &AtWork, is_last: bool) -> Result<usize, PushError> {
         let (runs, mut settled) = (Arc::clone(&self.runs), std::mem::take(&mut self.settled));
         let watch = Stopwatch::start();
         let mut views = Vec::new();
@@ -92,24 +105,13 @@ impl<'a> Sync<'a> {
             }
         }
         self.looked = watch.elapsed();
-        let report = if is_last { report::of(self.store, self.study, at_work)? } else { None };
-        if views.is_empty() && report.is_none() {
+        let mut shown = views.len();
+        if views.is_empty() {
             self.settled = settled;
-            return Ok(());
+            return Ok(shown);
         }
-        let experiment = self.experiment(report.as_ref().map(|report| &report.note))?;
-        let known = by_uid(self.client.runs(&experiment, None)?);
-        let mut pusher = Pusher {
-            client: self.client,
-            store: self.store,
-            study: &self.study.ablation.name,
-            cursors: &self.cursors,
-            experiment,
-            known,
-            restore: self.options.restore,
-            followers: &mut self.followers,
-            tally: &mut self.tally,
-        };
+        let experiment = self.experiment(None)?;
+        let mut pusher = self.pusher(experiment)?;
         for (member, view) in views {
             let is_whole = is_last || view.state == State::Complete;
             let view = if is_whole { runs.view(member, at_work, Depth::Whole)? } else { view };
@@ -118,11 +120,34 @@ impl<'a> Sync<'a> {
                 settled.insert(member.run_id);
             }
         }
-        if let Some(report) = report {
-            pusher.bring(&report.view, true)?;
-        }
         self.settled = settled;
-        Ok(())
+        // A report holds all points of a study at once, so it comes when they are there.
+        if is_last && let Some(report) = report::of(self.store, self.study, at_work)? {
+            let experiment = self.experiment(Some(&report.note))?;
+            self.pusher(experiment)?.bring(&report.view, true)?;
+            shown += 1;
+        }
+        Ok(shown)
+    }
+
+    /// Who brings runs to an experiment, and knows which are there.
+    fn pusher(&mut self, experiment: String) -> Result<Pusher<'_>, PushError> {
+        let is_fresh = self.known.is_none();
+        if is_fresh {
+            self.known = Some(by_uid(self.client.runs(&experiment, None)?));
+        }
+        Ok(Pusher {
+            client: self.client,
+            store: self.store,
+            study: &self.study.ablation.name,
+            cursors: &self.cursors,
+            experiment,
+            known: self.known.get_or_insert_default(),
+            is_fresh,
+            restore: self.options.restore,
+            followers: &mut self.followers,
+            tally: &mut self.tally,
+        })
     }
 
     /// Finds the experiment, or makes it, and says what it is about.

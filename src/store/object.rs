@@ -1,11 +1,11 @@
 //! Artifacts, named by the digest of their bytes.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind, Seek};
 use std::path::PathBuf;
 
 use super::{Store, StoreError, layout};
-use crate::base::digest::Digest;
+use crate::base::digest::{ByteHasher, Digest};
 use crate::base::fs::{self, FileError};
 
 impl Store {
@@ -50,14 +50,23 @@ impl Store {
     /// As of [`Self::get`].
     pub fn open_object(&self, digest: Digest) -> Result<BufReader<File>, StoreError> {
         let path = layout::object(self.root(), digest);
-        match Digest::of_file(&path) {
-            Ok(found) if found == digest => Ok(BufReader::new(fs::open(&path)?)),
-            Ok(found) => Err(StoreError::Damaged { path, expected: digest, found }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(StoreError::Lost { path, digest })
+        let fail = |error| FileError::new("read", &path, error);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::Lost { path, digest });
             }
-            Err(error) => Err(FileError::new("read", &path, error).into()),
+            Err(error) => return Err(fail(error).into()),
+        };
+        let mut bytes = BufReader::new(file);
+        let mut hasher = ByteHasher::default();
+        std::io::copy(&mut bytes, &mut hasher).map_err(fail)?;
+        let found = hasher.finish();
+        if found != digest {
+            return Err(StoreError::Damaged { path, expected: digest, found });
         }
+        bytes.rewind().map_err(fail)?;
+        Ok(bytes)
     }
 
     /// Where the bytes with a digest lie, and whether they do.
@@ -84,6 +93,7 @@ mod tests {
         std::fs::write(&path, b"weightz").unwrap();
         assert!(store.get(digest).unwrap_err().is_damage());
 
+        assert!(store.open_object(digest).unwrap_err().is_damage());
         let error = store.put(b"weights").unwrap_err();
         assert_eq!(error.damaged_object(), Some(digest), "what is damaged is told, and not written over");
         std::fs::remove_file(&path).unwrap();

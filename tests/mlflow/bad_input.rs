@@ -90,7 +90,8 @@ fn wrong_credentials_are_told_once_and_right_ones_fill_the_server() {
 
 #[test]
 fn a_server_that_is_none_refuses_a_name_or_lets_nobody_write_is_told_with_the_remedy() {
-    let told: [(Kind, &[&str]); 3] = [
+    let told: [(Kind, &[&str]); 4] = [
+        (Kind::Nothing, &["is no MLflow tracking server", "MLFLOW_TRACKING_URI"]),
         (Kind::NotMlflow, &["not as an MLflow tracking server does", "MLFLOW_TRACKING_URI"]),
         (Kind::HostRefusal, &["--allowed-hosts"]),
         (Kind::ReadOnly, &["does not let this user write", "EDIT"]),

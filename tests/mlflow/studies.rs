@@ -84,7 +84,7 @@ pub fn bring_all(sync: &mut Sync<'_>, at_work: &AtWork) {
     let mut patience = patience();
     for _ in 0..2000 {
         match sync.all(at_work) {
-            Ok(()) => return,
+            Ok(_) => return,
             Err(PushError::Fault(Fault::Away { retry_after, .. })) => {
                 std::thread::sleep(patience.next(retry_after))
             }

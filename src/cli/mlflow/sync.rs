@@ -127,7 +127,7 @@ impl Sending<'_> {
         if self.args.again {
             sync.forget()?;
         }
-        let failure = self.bring(&mut sync);
+        let brought = self.bring(&mut sync);
         for note in &sync.tally.notes {
             output::remark(&format!("mlflow: {note}"));
         }
@@ -136,10 +136,13 @@ impl Sending<'_> {
             output::remark(&format!("not accepted: {}: {}: {}", rejected.run, rejected.what, rejected.words));
         }
         totals.rejected += sync.tally.rejected.len();
-        self.count(&sync, totals)?;
-        match failure {
+        match &brought {
+            Ok(shown) => totals.runs += shown,
+            Err(_) => self.count(&sync, totals)?,
+        }
+        match brought {
             Err(failure) => totals.failure = Some(failure),
-            Ok(()) if self.args.verify => {
+            Ok(_) if self.args.verify => {
                 let found = audit(self.client, self.store, self.study, &at_work(self.leases, false)?);
                 match found {
                     Ok(found) => {
@@ -150,7 +153,7 @@ impl Sending<'_> {
                     Err(error) => totals.failure = Some(of_error(error)?),
                 }
             }
-            Ok(()) => {}
+            Ok(_) => {}
         }
         Ok(())
     }
@@ -178,14 +181,14 @@ impl Sending<'_> {
         }
     }
 
-    /// Brings the study, as often as it takes while something gets through.
-    fn bring(&self, sync: &mut Sync<'_>) -> Result<(), Failure> {
+    /// Brings the study, as often as it takes while something gets through. How many runs the server shows then.
+    fn bring(&self, sync: &mut Sync<'_>) -> Result<usize, Failure> {
         let mut patience = Patience::default();
         let mut since = Stopwatch::start();
         loop {
             let before = sync.tally.sent;
             let asked = match sync.all(&at_work(self.leases, false)?) {
-                Ok(()) => return Ok(()),
+                Ok(shown) => return Ok(shown),
                 Err(PushError::Fault(Fault::Away { words, retry_after })) => {
                     if sync.tally.sent > before {
                         since = Stopwatch::start();

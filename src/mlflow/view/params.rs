@@ -39,20 +39,29 @@ const SPELLINGS: [(&str, &str); 5] = [
 
 /// Which keys of their specs tell the experiments of an ablation apart.
 #[derive(Debug, Clone)]
-pub struct Distinctions(BTreeSet<String>);
+pub struct Distinctions {
+    keys: BTreeSet<String>,
+    /// Those among them that every experiment has.
+    common: BTreeSet<String>,
+}
 
 impl Distinctions {
     /// Those of an ablation.
     pub fn of(ablation: &Ablation) -> Self {
         let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut count: BTreeMap<String, usize> = BTreeMap::new();
         for member in &ablation.experiments {
             for (key, value) in keys(member) {
+                *count.entry(key.clone()).or_default() += 1;
                 seen.entry(key).or_default().insert(value.to_string());
             }
         }
         // A key that only some recipes have differs by being there; that says little, but of selections.
         seen.retain(|key, values| values.len() > 1 || key.starts_with(TELLING));
-        Self(seen.into_keys().collect())
+        let keys: BTreeSet<String> =
+            seen.into_keys().filter(|key| !ELSEWHERE.contains(&key.as_str())).collect();
+        let is_common = |key: &&String| count[*key] == ablation.experiments.len();
+        Self { common: keys.iter().filter(is_common).cloned().collect(), keys }
     }
 
     /// The parameters of an experiment, and in full those whose value is too long for one.
@@ -62,8 +71,7 @@ impl Distinctions {
         params.put("seed", member.seed.to_string());
         params.put("split", member.split.clone());
         for (key, value) in keys(member) {
-            let is_asked = self.0.contains(&key) || ALWAYS.contains(&key.as_str());
-            if is_asked && !ELSEWHERE.contains(&key.as_str()) {
+            if self.keys.contains(&key) || ALWAYS.contains(&key.as_str()) {
                 params.put(&key, words(&value));
             }
         }
@@ -74,7 +82,12 @@ impl Distinctions {
 impl Distinctions {
     /// The keys that tell experiments apart, in the order of the alphabet.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str).filter(|key| !ELSEWHERE.contains(key))
+        self.keys.iter().map(String::as_str)
+    }
+
+    /// Those that every experiment has.
+    pub fn common(&self) -> impl Iterator<Item = &str> {
+        self.common.iter().map(String::as_str)
     }
 }
 

@@ -38,9 +38,11 @@ const MOST_FACTORS: usize = 8;
 
 /// The views of a study, with images of these keys.
 pub fn views(study: &StoredStudy, images: &[String]) -> Vec<View> {
-    let factors: Vec<String> =
-        Distinctions::of(&study.ablation).keys().take(MOST_FACTORS).map(str::to_owned).collect();
-    let states = [by_arm(study), table(study, &factors), parallel(study, &factors), labels(study, images)];
+    let distinctions = Distinctions::of(&study.ablation);
+    let factors: Vec<&str> = distinctions.keys().take(MOST_FACTORS).collect();
+    // A run without one of the axes would not be shown.
+    let axes: Vec<&str> = distinctions.common().take(MOST_FACTORS).collect();
+    let states = [by_arm(study), table(study, &factors), parallel(study, &axes), labels(study, images)];
     let view = |((id, name), state): ((&'static str, &str), Value)| {
         // When it was made is of no interest, and would make a new one of it each time.
         let json = json!({ "name": name, "createdAt": 0, "updatedAt": 0, "state": state.to_string() });
@@ -78,7 +80,7 @@ fn by_arm(study: &StoredStudy) -> Value {
 }
 
 /// A row per run: arm, seed, results, factors.
-fn table(study: &StoredStudy, factors: &[String]) -> Value {
+fn table(study: &StoredStudy, factors: &[&str]) -> Value {
     let mut columns: Vec<String> = ["arm", "seed", "split"].map(|param| format!("params.`{param}`")).into();
     columns.extend([RESULT, "eval/miou_val", "eval/miou_best"].map(|metric| format!("metrics.`{metric}`")));
     columns.extend(factors.iter().map(|factor| format!("params.`{factor}`")));
@@ -87,9 +89,8 @@ fn table(study: &StoredStudy, factors: &[String]) -> Value {
 }
 
 /// Each run as a line over the factors and its result.
-fn parallel(study: &StoredStudy, factors: &[String]) -> Value {
-    let mut axes = vec!["arm".to_owned(), "seed".to_owned()];
-    axes.extend_from_slice(factors);
+fn parallel(study: &StoredStudy, factors: &[&str]) -> Value {
+    let axes = [&["arm", "seed"], factors].concat();
     let mut chart = chart("factors", "PARALLEL", "factors", "Factors and mIoU");
     chart["selectedParams"] = json!(axes);
     chart["selectedMetrics"] = json!([RESULT]);

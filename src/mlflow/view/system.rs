@@ -15,8 +15,7 @@ pub fn samples(stage: &str, costs: &Costs) -> Vec<Sample> {
     if let Some(at) = costs.finished {
         let whole = [
             ("seconds", Some(costs.seconds)),
-            ("threads", Some(costs.threads as f64)),
-            ("attempts", Some(costs.attempts as f64)),
+            ("attempts", (costs.attempts > 1).then_some(costs.attempts as f64)),
             ("cpu_seconds", costs.cpu_seconds),
             ("peak_memory_megabytes", costs.peak_memory),
         ];

@@ -6,10 +6,16 @@ use crate::metric::Confusion;
 use crate::report::study::{Evaluation, RunFacts, Subset};
 use crate::track::table::{Table, Value};
 
-/// A table's columns and rows.
+/// Columns that say whose rows they are, which the page of a run says already.
+const OWNERS: [&str; 2] = ["run_id", "stage"];
+
+/// The columns and rows of a table that is about one run.
 pub fn split(table: &Table) -> Vec<u8> {
-    let columns: Vec<&str> = table.schema().columns.iter().map(|column| column.name).collect();
-    let rows: Vec<Vec<Json>> = table.rows().iter().map(|row| row.iter().map(cell).collect()).collect();
+    let shown = |at: &usize| !OWNERS.contains(&table.schema().columns[*at].name);
+    let shown: Vec<usize> = (0..table.schema().columns.len()).filter(shown).collect();
+    let columns: Vec<&str> = shown.iter().map(|&at| table.schema().columns[at].name).collect();
+    let cells = |row: &Vec<Value>| shown.iter().map(|&at| cell(&row[at])).collect();
+    let rows: Vec<Vec<Json>> = table.rows().iter().map(cells).collect();
     to_bytes(&columns, &rows)
 }
 

@@ -57,6 +57,8 @@ pub enum Kind {
     MLflow,
     /// Answers everything with a page.
     NotMlflow,
+    /// Answers everything with a page that says that there is none.
+    Nothing,
     /// Knows no datasets.
     Old,
     /// Keeps artifacts where clients can't write.
@@ -217,6 +219,7 @@ impl Shared {
         let refused = |status, words: &str| Response::text(status, "text/plain", words);
         match options.kind {
             Kind::NotMlflow => return Response::text(200, "text/html", "<!doctype html><h1>Welcome</h1>"),
+            Kind::Nothing => return Response::text(404, "text/html", "<!doctype html><h1>Not Found</h1>"),
             Kind::HostRefusal => {
                 return refused(403, "Invalid Host header - possible DNS rebinding attack detected");
             }

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::{ArtifactRoot, Client};
-use super::push::{PushError, by_uid, in_use, metric, result, status};
+use super::known::{Uid, by_uid, in_use};
+use super::point::{by_key, metric, result, sample};
+use super::push::{PushError, status};
 use super::view::run::Runs;
-use super::view::{AtWork, Depth, RunView, State, experiment, report};
+use super::view::{AtWork, Depth, NOTE, RunView, State, experiment, report};
 use super::wire::{Metric, Millis, Run, RunStatus};
 use crate::base::digest::Digest;
 use crate::store::{Store, StoredStudy};
@@ -56,13 +58,13 @@ impl Audit {
         &mut self,
         client: &Client,
         store: &Store,
-        known: &BTreeMap<String, Vec<Run>>,
+        known: &BTreeMap<Uid, Vec<Run>>,
         view: &RunView,
     ) -> Result<(), PushError> {
         if matches!(view.state, State::Waiting | State::UnderWay) {
             return Ok(());
         }
-        let run = known.get(&view.uid.to_string()).and_then(|runs| in_use(runs));
+        let run = known.get(&Uid::of(view)).and_then(|runs| in_use(runs));
         let Some(run) = run.filter(|run| run.info.lifecycle_stage != "deleted") else {
             self.differences.push(format!("{}: it is not on the server", view.name));
             return Ok(());
@@ -108,7 +110,8 @@ impl Compared<'_> {
                 params.get(key.as_str()).copied(),
             );
         }
-        for (key, value) in &view.tags {
+        // People may write a note anew.
+        for (key, value) in view.tags.iter().filter(|(key, _)| key.as_str() != NOTE) {
             self.text(&format!("tag {}", key.as_str()), value.as_str(), tags.get(key.as_str()).copied());
         }
         for input in &view.inputs {
@@ -159,8 +162,8 @@ impl Compared<'_> {
         for (key, value) in &view.values {
             self.history(&[result(key, *value, start)], false, &mut expected)?;
         }
-        for samples in super::push::by_key(&view.system).into_values() {
-            let samples: Vec<Metric> = samples.into_iter().map(super::push::sample).collect();
+        for samples in by_key(&view.system).into_values() {
+            let samples: Vec<Metric> = samples.into_iter().map(sample).collect();
             self.history(&samples, true, &mut expected)?;
         }
         let others = self.run.data.metrics.iter().map(|metric| metric.key.as_str().to_owned());

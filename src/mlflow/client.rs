@@ -365,6 +365,12 @@ impl Client {
     fn unreachable(&self, error: reqwest::Error) -> Fault {
         let address = self.server.address();
         let why = words(&error);
+        // What the other side says of our certificate, or of there being none.
+        if why.contains("alert: Certificate") || why.contains("alert: BadCertificate") {
+            return Fault::refused(format!(
+                "{address} asks who is there ({why}): name a certificate and its key with MLFLOW_TRACKING_CLIENT_CERT_PATH"
+            ));
+        }
         if why.contains("certificate") {
             return Fault::refused(format!(
                 "{address} is not trusted ({why}): name its authority's certificate with MLFLOW_TRACKING_SERVER_CERT_PATH"

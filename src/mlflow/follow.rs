@@ -248,7 +248,7 @@ impl<'a> Following<'a> {
             Ok((pending, runs)) => (Some(pending), runs),
             Err(_) => (None, 0),
         };
-        End { sent: sync.tally.sent, pending, runs, rejected: sync.tally.rejected.len(), trouble }
+        End { sent: sync.tally.sent(), pending, runs, rejected: sync.tally.rejected.len(), trouble }
     }
 
     fn note(&self, note: String) {

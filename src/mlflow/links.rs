@@ -2,9 +2,9 @@
 
 use super::client::Client;
 use super::fault::Fault;
-use super::push::{by_uid, in_use};
+use super::known::in_use;
 use super::view::saved::VIEWS;
-use super::view::{experiment, report};
+use super::view::{UID, experiment, report};
 use crate::store::StoredStudy;
 
 /// What there is to see of a study, with its address; nothing where the server has nothing of it.
@@ -23,8 +23,8 @@ pub fn links(client: &Client, study: &StoredStudy) -> Result<Vec<(&'static str, 
         let mode = if view == "stpp-table" { "" } else { "compareRunsMode=CHART&" };
         links.push((title, format!("{page}/runs?{mode}viewStateShareKey={view}")));
     }
-    let runs = by_uid(client.runs(id, Some("tags.`stpp.kind` = 'report'"))?);
-    if let Some(run) = runs.get(&report::uid(study).to_string()).and_then(|runs| in_use(runs)) {
+    let runs = client.runs(id, Some(&format!("tags.`{UID}` = '{}'", report::uid(study))))?;
+    if let Some(run) = in_use(&runs) {
         links.push(("Report", format!("{page}/runs/{}/artifacts/{}", run.info.run_id, report::FILE)));
     }
     Ok(links)

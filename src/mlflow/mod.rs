@@ -7,6 +7,7 @@
 //! - [`server`]: where it is, and how it is reached; [`client`]: its requests; [`wire`]: the messages, in types that cannot
 //!   be misread; [`fault`]: what its errors mean
 //! - [`cursor`]: what it has acknowledged; [`pending`]: what it has not
+//! - [`known`]: which run there is which of ours; [`point`]: what a measured value is there
 //! - [`push`]: brings a run, in [`batch`]es; [`sync`]: brings a study; [`audit`]: reads it back
 //! - [`follow`]: does so beside a run, with [`patience`]; [`links`]: where it is to be seen
 //!
@@ -23,9 +24,11 @@ pub mod client;
 pub mod cursor;
 pub mod fault;
 pub mod follow;
+pub mod known;
 pub mod links;
 pub mod patience;
 pub mod pending;
+pub mod point;
 pub mod push;
 pub mod server;
 pub mod sync;

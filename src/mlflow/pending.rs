@@ -2,7 +2,8 @@
 
 use super::client::ArtifactRoot;
 use super::cursor::Cursor;
-use super::push::{by_key, of_samples, of_value, status};
+use super::point::{by_key, of_samples, of_value};
+use super::push::status;
 use super::view::series::Followers;
 use super::view::{RunView, State};
 use super::wire::RunStatus;

@@ -6,21 +6,22 @@
 //! after that: an answer that was lost makes no second run, and of two that were made at once both sides choose the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::{Item, Outcome, send_all};
 use super::client::{ArtifactRoot, Client};
 use super::cursor::{Cursor, Cursors, Rejected};
 use super::fault::Fault;
+use super::known::{Uid, compare_said, in_use};
+use super::point::{NONFINITE, by_key, metric, nonfinite, of_samples, of_value, result, sample};
 use super::view::series::{Followers, Reached, Series, Source, Unsent};
-use super::view::{DUPLICATE, RunView, Sample, State, UID};
-use super::wire::{
-    CreateRun, Input, Key, Metric, MetricValue, Millis, Param, Run, RunStatus, Step, Tag, TagValue, UpdateRun,
-};
+use super::view::{DUPLICATE, FAILURE, RunView, State, UID};
+use super::wire::{CreateRun, Key, Millis, Param, Run, RunStatus, Tag, TagValue, UpdateRun};
 use crate::base::canon;
 use crate::base::clock::{self, Stopwatch};
 use crate::base::digest::Digest;
 use crate::plan::StageKey;
-use crate::stage::metrics::Point;
 use crate::store::{Store, StoreError};
 
 /// Points that are gathered before they are sent.
@@ -42,12 +43,24 @@ pub enum PushError {
 /// What was done so far.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Points, parameters, tags, datasets, files and states that were acknowledged.
-    pub sent: u64,
+    /// Points, parameters, tags, datasets, files and states that were acknowledged; whoever else counts may look.
+    pub sent: Arc<AtomicU64>,
     /// What the server did not accept.
     pub rejected: Vec<Rejected>,
     /// What a person should know, each once.
     pub notes: BTreeSet<String>,
+}
+
+impl Tally {
+    /// How much was acknowledged.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// More was acknowledged.
+    pub fn add(&self, more: usize) {
+        self.sent.fetch_add(more as u64, Ordering::Relaxed);
+    }
 }
 
 /// Brings runs of one study to one experiment of a server.
@@ -64,7 +77,7 @@ pub struct Pusher<'a> {
     /// The experiment's id there.
     pub experiment: String,
     /// The runs that it has.
-    pub known: &'a mut BTreeMap<String, Vec<Run>>,
+    pub known: &'a mut BTreeMap<Uid, Vec<Run>>,
     /// Whether the server has just said so: else they are as they were when it did.
     pub is_fresh: bool,
     /// Whether runs that someone deleted there are taken back.
@@ -73,43 +86,6 @@ pub struct Pusher<'a> {
     pub followers: &'a mut Followers,
     /// What was done.
     pub tally: &'a mut Tally,
-}
-
-/// The runs of an experiment by what they are known again by.
-pub fn by_uid(runs: Vec<Run>) -> BTreeMap<String, Vec<Run>> {
-    let mut known: BTreeMap<String, Vec<Run>> = BTreeMap::new();
-    for run in runs {
-        if let Some(uid) = run.data.tag(UID).map(str::to_owned) {
-            known.entry(uid).or_default().push(run);
-        }
-    }
-    known
-}
-
-/// What a point is on the server, in a run that began at `start`. Its time is the start and a millisecond per step: the
-/// same whoever sends it, and whenever, so that a server that has it already keeps it once. A value that is no number is
-/// counted under another name.
-pub fn metric(prefix: &str, point: &Point, start: Millis) -> Metric {
-    let step = Step::of(point.step);
-    let (key, value) = match point.value {
-        Some(value) => (format!("{prefix}/{}", point.key), value),
-        None => (format!("stpp/nonfinite/{prefix}/{}", point.key), 1.0),
-    };
-    Metric { key: Key::of(&key), value: MetricValue(value), timestamp: start.after(step.0), step }
-}
-
-/// What a result of a whole run is on the server.
-pub fn result(key: &Key, value: f64, start: Millis) -> Metric {
-    Metric { key: key.clone(), value: MetricValue(value), timestamp: start, step: Step(0) }
-}
-
-pub(super) fn sample(sample: &Sample) -> Metric {
-    Metric {
-        key: sample.key.clone(),
-        value: MetricValue(sample.value),
-        timestamp: Millis::of(sample.at),
-        step: Step::of(sample.step),
-    }
 }
 
 /// The state of a run on the server.
@@ -121,16 +97,6 @@ pub fn status(state: State) -> RunStatus {
         State::Failed => RunStatus::Failed,
         State::Stopped => RunStatus::Killed,
     }
-}
-
-/// The one of several runs with the same uid that is in use: of those that nobody deleted the first.
-pub fn in_use(runs: &[Run]) -> Option<&Run> {
-    let candidates = || runs.iter().filter(|run| run.data.tag(DUPLICATE).is_none());
-    let first = |deleted: bool| {
-        let of = candidates().filter(move |run| (run.info.lifecycle_stage == "deleted") == deleted);
-        of.min_by(|a, b| (a.info.start_time, &a.info.run_id).cmp(&(b.info.start_time, &b.info.run_id)))
-    };
-    first(false).or_else(|| first(true))
 }
 
 impl Pusher<'_> {
@@ -162,7 +128,7 @@ impl Pusher<'_> {
         self.bring_inputs(view, cursor)?;
         self.bring_points(view, cursor)?;
         self.bring_values(view, cursor)?;
-        self.bring_tags(view, cursor)?;
+        self.bring_tags(view, is_whole, cursor)?;
         if is_whole {
             self.bring_artifacts(view, cursor)?;
             self.set_state(view, cursor)?;
@@ -172,7 +138,7 @@ impl Pusher<'_> {
 
     /// Knows the run again, or makes it. False where someone deleted it there.
     fn find_or_make(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<bool, PushError> {
-        let uid = view.uid.to_string();
+        let uid = Uid::of(view);
         let known = self.known.get(&uid).filter(|runs| runs.len() == 1).map(|runs| runs[0].clone());
         let is_fresh = self.is_fresh || known.is_none();
         let run = match known {
@@ -212,12 +178,14 @@ impl Pusher<'_> {
     }
 
     /// Asks the server for the run, and clears away what was made twice.
-    fn search(&mut self, uid: &str) -> Result<Option<Run>, PushError> {
-        let found = self.client.runs(&self.experiment, Some(&format!("tags.`{UID}` = '{uid}'")))?;
+    fn search(&mut self, uid: &Uid) -> Result<Option<Run>, PushError> {
+        let mut found =
+            self.client.runs(&self.experiment, Some(&format!("tags.`{UID}` = '{}'", uid.0[0])))?;
+        found.retain(|run| Uid::of_run(run).as_ref() == Some(uid));
         let chosen = in_use(&found).cloned();
         if let Some(chosen) = &chosen {
             self.clear_duplicates(&found, chosen)?;
-            self.known.insert(uid.to_owned(), vec![chosen.clone()]);
+            self.known.insert(uid.clone(), vec![chosen.clone()]);
         }
         Ok(chosen)
     }
@@ -233,8 +201,8 @@ impl Pusher<'_> {
             let tags = [tag];
             let request =
                 super::wire::LogBatch { run_id: &other.info.run_id, metrics: &[], params: &[], tags: &tags };
-            self.client.log_batch(&request)?;
-            self.client.delete_run(&other.info.run_id)?;
+            self.client.log_batch(&request).map_err(of_run)?;
+            self.client.delete_run(&other.info.run_id).map_err(of_run)?;
             self.tally.notes.insert(format!(
                 "a run was made twice at the same time: {} is in use, and {} was deleted",
                 chosen.info.run_id, other.info.run_id
@@ -243,7 +211,7 @@ impl Pusher<'_> {
         Ok(())
     }
 
-    fn make(&mut self, view: &RunView, uid: &str) -> Result<Run, PushError> {
+    fn make(&mut self, view: &RunView, uid: &Uid) -> Result<Run, PushError> {
         let tags: Vec<Tag> =
             view.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
         let start = Millis::of(view.started.unwrap_or_else(clock::unix_millis)).after(view.order);
@@ -253,8 +221,8 @@ impl Pusher<'_> {
             start_time: start,
             tags: &tags,
         };
-        let made = self.client.create_run(&request)?;
-        self.tally.sent += tags.len() as u64;
+        let made = self.client.create_run(&request).map_err(of_run)?;
+        self.tally.add(tags.len());
         Ok(self.search(uid)?.unwrap_or(made))
     }
 
@@ -272,11 +240,10 @@ impl Pusher<'_> {
         })
     }
 
-    fn bring_tags(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
-        let gone = cursor
-            .tags
-            .keys()
-            .filter(|key| !view.tags.contains_key(&Key::of(key)) && !key.starts_with(NONFINITE));
+    fn bring_tags(&mut self, view: &RunView, is_whole: bool, cursor: &mut Cursor) -> Result<(), PushError> {
+        // Some tags come with files, which are not looked at while a run is under way.
+        let may_go = |key: &str| (is_whole || key == FAILURE) && !key.starts_with(NONFINITE);
+        let gone = cursor.tags.keys().filter(|key| !view.tags.contains_key(&Key::of(key)) && may_go(key));
         for key in gone.cloned().collect::<Vec<_>>() {
             match self.client.delete_tag(&cursor.run, &key) {
                 Ok(()) | Err(Fault::Missing { .. }) => {
@@ -299,7 +266,7 @@ impl Pusher<'_> {
             return Ok(());
         }
         match self.client.log_inputs(&cursor.run, &view.inputs) {
-            Ok(()) => self.tally.sent += view.inputs.len() as u64,
+            Ok(()) => self.tally.add(view.inputs.len()),
             Err(Fault::Unknown { .. }) => {
                 self.tally.notes.insert(
                     "the server is too old to know datasets: the column `Dataset` stays empty; MLflow 2.4 or later has it"
@@ -412,7 +379,7 @@ impl Pusher<'_> {
                 continue;
             }
             match self.client.put_artifact(&root, path, bytes.clone()) {
-                Ok(()) => self.tally.sent += 1,
+                Ok(()) => self.tally.add(1),
                 Err(Fault::Rejected { words } | Fault::Unknown { words }) => {
                     self.reject(view, format!("file {path}"), words)?;
                 }
@@ -433,7 +400,7 @@ impl Pusher<'_> {
         }
         let update = UpdateRun { run_id: &cursor.run, status, end_time: ended.map(Millis::of) };
         self.client.update_run(&update).map_err(of_run)?;
-        self.tally.sent += 1;
+        self.tally.add(1);
         (cursor.status, cursor.ended) = (Some(status), ended);
         Ok(())
     }
@@ -459,7 +426,7 @@ impl Pusher<'_> {
             },
             &mut |items, outcome| {
                 match outcome {
-                    Ok(()) => self.tally.sent += items.len() as u64,
+                    Ok(()) => self.tally.add(items.len()),
                     Err(words) => {
                         for item in items {
                             self.reject(view, item.words(), words.clone())?;
@@ -480,42 +447,6 @@ impl Pusher<'_> {
     }
 }
 
-/// What comes with a run in every answer is believed, and not what was acknowledged once.
-fn compare_said(view: &RunView, run: &Run, cursor: &mut Cursor) {
-    let digest = |text: &str| Digest::of(text.as_bytes());
-    cursor.status = Some(run.info.status);
-    cursor.params =
-        run.data.params().into_iter().map(|(key, value)| (key.to_owned(), digest(value))).collect();
-    // Other people's tags are none of ours.
-    let mut ours: BTreeSet<String> = std::mem::take(&mut cursor.tags).into_keys().collect();
-    ours.extend(view.tags.keys().map(|key| key.as_str().to_owned()));
-    let tags =
-        run.data.tags().into_iter().filter(|(key, _)| ours.contains(*key) || key.starts_with(NONFINITE));
-    cursor.tags = tags.map(|(key, value)| (key.to_owned(), digest(value))).collect();
-    let is_there = |input: &Input| {
-        let there = |there: &Input| {
-            (&there.dataset.name, &there.dataset.digest) == (&input.dataset.name, &input.dataset.digest)
-        };
-        run.inputs.dataset_inputs.iter().any(there)
-    };
-    // A server that is too old never has them.
-    if !run.inputs.dataset_inputs.is_empty() && !view.inputs.iter().all(is_there) {
-        cursor.inputs = None;
-    }
-}
-
-/// How the names of tags begin that say where a metric was first no number.
-pub const NONFINITE: &str = "stpp.nonfinite.";
-
-/// The tag that says where a metric was first no number; none where that was said.
-fn nonfinite(prefix: &str, unsent: &Unsent, cursor: &Cursor) -> Option<Tag> {
-    let key = Key::of(&format!("{NONFINITE}{prefix}/{}", unsent.point.key));
-    if unsent.point.value.is_some() || cursor.tags.contains_key(key.as_str()) {
-        return None;
-    }
-    Some(Tag { key, value: TagValue::cut(unsent.point.step.to_string(), "…") })
-}
-
 fn note_tag(cursor: &mut Cursor, item: &Item) {
     if let Item::Tag(Tag { key, value }) = item {
         let digest = Digest::of(value.as_str().as_bytes());
@@ -532,23 +463,4 @@ fn of_run(fault: Fault) -> Fault {
         }
         other => other,
     }
-}
-
-pub(super) fn of_value(value: f64) -> Digest {
-    Digest::of(&value.to_bits().to_le_bytes())
-}
-
-/// The samples of each metric, in order.
-pub fn by_key(samples: &[Sample]) -> BTreeMap<&Key, Vec<&Sample>> {
-    let mut sorted: BTreeMap<&Key, Vec<&Sample>> = BTreeMap::new();
-    for sample in samples {
-        sorted.entry(&sample.key).or_default().push(sample);
-    }
-    sorted
-}
-
-pub(super) fn of_samples(samples: &[&Sample]) -> Digest {
-    let said: Vec<_> =
-        samples.iter().map(|sample| (sample.step, sample.at, sample.value.to_bits().to_string())).collect();
-    canon::digest("stpp samples v1", &said)
 }

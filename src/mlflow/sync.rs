@@ -7,12 +7,13 @@ use std::time::Duration;
 use super::client::Client;
 use super::cursor::{Cursors, ExperimentCursor};
 use super::fault::Fault;
-use super::push::{PushError, Pusher, Tally, by_uid};
+use super::known::{Uid, by_uid, is_edited};
+use super::push::{PushError, Pusher, Tally};
 use super::server::Server;
 use super::view::report;
 use super::view::run::Runs;
 use super::view::series::Followers;
-use super::view::{AtWork, Depth, RunView, State, experiment, images};
+use super::view::{AtWork, Depth, NOTE, RunView, State, experiment, images};
 use super::wire::{NoteValue, Run};
 use crate::base::clock::Stopwatch;
 use crate::base::digest::Digest;
@@ -37,7 +38,9 @@ pub struct Sync<'a> {
     options: Options,
     followers: Followers,
     /// The runs that the server has said it has.
-    known: Option<BTreeMap<String, Vec<Run>>>,
+    known: Option<BTreeMap<Uid, Vec<Run>>>,
+    /// Whether it has said so in this pass.
+    is_fresh: bool,
     /// Runs of which nothing is left to be brought.
     settled: BTreeSet<Digest>,
     /// What was done so far.
@@ -59,6 +62,7 @@ impl<'a> Sync<'a> {
             options,
             followers: Followers::new(),
             known: None,
+            is_fresh: false,
             settled: BTreeSet::new(),
             tally: Tally::default(),
             looked: Duration::ZERO,
@@ -84,6 +88,7 @@ impl<'a> Sync<'a> {
 
     /// Brings what there is; where that fails, nothing is believed the next time.
     fn again_if_wrong(&mut self, at_work: &AtWork, is_last: bool) -> Result<usize, PushError> {
+        self.is_fresh = self.known.is_none();
         let brought = self.pass(at_work, is_last);
         if brought.is_err() {
             self.known = None;
@@ -132,8 +137,7 @@ impl<'a> Sync<'a> {
 
     /// Who brings runs to an experiment, and knows which are there.
     fn pusher(&mut self, experiment: String) -> Result<Pusher<'_>, PushError> {
-        let is_fresh = self.known.is_none();
-        if is_fresh {
+        if self.known.is_none() {
             self.known = Some(by_uid(self.client.runs(&experiment, None)?));
         }
         Ok(Pusher {
@@ -143,7 +147,7 @@ impl<'a> Sync<'a> {
             cursors: &self.cursors,
             experiment,
             known: self.known.get_or_insert_default(),
-            is_fresh,
+            is_fresh: self.is_fresh,
             restore: self.options.restore,
             followers: &mut self.followers,
             tally: &mut self.tally,
@@ -154,7 +158,7 @@ impl<'a> Sync<'a> {
     fn experiment(&mut self, note: Option<&NoteValue>) -> Result<String, PushError> {
         let name = experiment::name(self.study);
         let found = self.client.experiment(&name)?;
-        let there: BTreeMap<String, Digest> = found
+        let mut there: BTreeMap<String, Digest> = found
             .iter()
             .flat_map(|found| &found.tags)
             .map(|tag| (tag.key.clone(), Digest::of(tag.value.as_bytes())))
@@ -179,18 +183,24 @@ impl<'a> Sync<'a> {
                 .into());
             }
         };
-        // A note that is a report stays until there is a later report.
-        let known_note = note.is_none() && there.contains_key(NOTE);
+        // A note that someone has written anew there stays, and one that is a report until there is a later report.
+        let noted = self.cursors.read_experiment()?;
+        let brought = noted.tags.get(NOTE).filter(|_| noted.experiment == id).copied();
+        let keeps_note =
+            is_edited(brought.as_ref(), there.get(NOTE)) || note.is_none() && there.contains_key(NOTE);
+        if let Some(brought) = brought.filter(|_| keeps_note) {
+            there.insert(NOTE.to_owned(), brought);
+        }
         let mut cursor = ExperimentCursor { experiment: id.clone(), tags: there };
         let images = images::keys(self.store, self.study)?;
         for (key, value) in experiment::tags(self.study, note, &images) {
             let digest = Digest::of(value.as_str().as_bytes());
             let is_known = cursor.tags.get(key.as_str()) == Some(&digest);
-            if is_known || known_note && key.as_str() == NOTE {
+            if is_known || keeps_note && key.as_str() == NOTE {
                 continue;
             }
             match self.client.set_experiment_tag(&id, &key, &value) {
-                Ok(()) => self.tally.sent += 1,
+                Ok(()) => self.tally.add(1),
                 Err(Fault::Rejected { words }) => {
                     self.tally
                         .notes
@@ -200,7 +210,7 @@ impl<'a> Sync<'a> {
             }
             cursor.tags.insert(key.as_str().to_owned(), digest);
         }
-        if self.cursors.read_experiment()? != cursor {
+        if noted != cursor {
             self.cursors.write_experiment(&cursor)?;
         }
         Ok(id)
@@ -249,9 +259,6 @@ impl<'a> Sync<'a> {
         Ok((pending, shown))
     }
 }
-
-/// The tag of an experiment that people read first.
-const NOTE: &str = "mlflow.note.content";
 
 /// The lease of whoever sends a study to a server.
 pub fn sender(server: &Server, study: &StoredStudy) -> String {

@@ -24,13 +24,13 @@ fn a_second_time_sends_nothing_and_a_copy_of_the_store_adds_nothing() {
     let (pending, runs) = sync.pending(&nobody()).unwrap();
     bring_all(&mut sync, &nobody());
     // The note says what is asked, until the report is there.
-    assert_eq!((sync.tally.sent, runs), (pending + 1, stored.study.members.len() + 1));
+    assert_eq!((sync.tally.sent(), runs), (pending + 1, stored.study.members.len() + 1));
     let first = plain(&fake.state());
 
     let before = fake.requests().len();
     let mut again = Sync::new(&client, &stored.store, &stored.study, Options::default());
     bring_all(&mut again, &nobody());
-    assert_eq!(again.tally.sent, 0);
+    assert_eq!(again.tally.sent(), 0);
     let asked: Vec<String> = fake.requests()[before..].iter().map(|request| request.path()).collect();
     assert!(
         asked.iter().all(|path| path.ends_with("get-by-name") || path.ends_with("runs/search")),
@@ -40,7 +40,7 @@ fn a_second_time_sends_nothing_and_a_copy_of_the_store_adds_nothing() {
     let copy = Stored::whole();
     let mut from_copy = Sync::new(&client, &copy.store, &copy.study, Options::default());
     bring_all(&mut from_copy, &nobody());
-    assert!(from_copy.tally.sent > 0, "it does not know what the server has of points and files");
+    assert!(from_copy.tally.sent() > 0, "it does not know what the server has of points and files");
     assert!(plain(&fake.state()) == first);
 
     let other = Fake::start();
@@ -64,7 +64,7 @@ fn what_a_server_lost_is_found_and_sent_again_when_asked() {
         run.metrics.get_mut("teacher/lr").unwrap().insert((99, 1, 2));
         run.metrics.insert("strange".to_owned(), [(0, 0, 0)].into());
         run.params.remove("seed");
-        run.tags.insert("stpp.arm".to_owned(), "other".to_owned());
+        run.tags.insert("mlflow.source.type".to_owned(), "other".to_owned());
         run.inputs.pop_first();
         run.artifacts.insert("spec.json".to_owned(), b"{}".to_vec());
         run.status = "RUNNING".to_owned();
@@ -84,6 +84,63 @@ fn what_a_server_lost_is_found_and_sent_again_when_asked() {
     assert!(run.metrics.get_mut("teacher/lr").unwrap().iter().any(|point| point.0 == 99));
     run.metrics.get_mut("teacher/lr").unwrap().retain(|point| point.0 != 99);
     assert!(now == whole);
+}
+
+#[test]
+fn what_people_wrote_there_stays_and_what_is_ours_comes_back() {
+    let (stored, fake) = (Stored::whole(), Fake::start());
+    let client = client(&fake);
+    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
+    let note = "mlflow.note.content";
+    fake.alter(|state| {
+        for run in state.runs.values_mut() {
+            run.tags.insert(note.to_owned(), "this one goes into the paper".to_owned());
+            run.tags.insert("team".to_owned(), "vision".to_owned());
+            run.tags.remove("stpp.study");
+        }
+        state.experiments.get_mut("1").unwrap().tags.insert(note.to_owned(), "ours".to_owned());
+    });
+    for _ in 0..2 {
+        bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
+        let state = fake.state();
+        assert_eq!(state.experiments["1"].tags[note], "ours");
+        for run in state.runs.values() {
+            assert_eq!(
+                (run.tags[note].as_str(), run.tags["team"].as_str()),
+                ("this one goes into the paper", "vision")
+            );
+            assert_eq!(run.tags["stpp.study"], stored.study.digest.to_string());
+        }
+    }
+    let found = audit(&client, &stored.store, &stored.study, &nobody()).unwrap();
+    assert_eq!(found.differences, Vec::<String>::new());
+}
+
+#[test]
+fn an_arm_that_was_renamed_is_another_run() {
+    let (mut stored, fake) = (Stored::whole(), Fake::start());
+    let client = client(&fake);
+    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
+    let before = fake.state().runs.len();
+    let study = &mut stored.study;
+    for name in [
+        study.members.iter_mut().map(|member| &mut member.arm).collect::<Vec<_>>(),
+        study.ablation.arms.iter_mut().map(|arm| &mut arm.name).collect(),
+        study.ablation.experiments.iter_mut().map(|member| &mut member.arm).collect(),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|name| *name == "stpp")
+    {
+        *name = "st-plus-plus".to_owned();
+    }
+    let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
+    bring_all(&mut sync, &nobody());
+    assert_eq!(sync.tally.rejected, []);
+    let state = fake.state();
+    let renamed =
+        state.runs.values().filter(|run| run.params.get("arm").is_some_and(|arm| arm == "st-plus-plus"));
+    assert_eq!((renamed.count(), state.runs.len()), (2, before + 2));
 }
 
 #[test]
@@ -178,7 +235,7 @@ fn a_record_that_a_server_does_not_accept_stands_in_nobodys_way() {
     );
     let mut again = Sync::new(&client, &stored.store, &stored.study, Options::default());
     bring_all(&mut again, &nobody());
-    assert_eq!((again.tally.sent, again.tally.rejected.len()), (0, 0), "it is not tried again and again");
+    assert_eq!((again.tally.sent(), again.tally.rejected.len()), (0, 0), "it is not tried again and again");
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod beside;
 mod content;
 mod fake;
 mod faults;
+mod golden;
 mod live;
 mod server;
 mod studies;
+mod tls;

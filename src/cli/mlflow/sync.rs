@@ -1,5 +1,9 @@
 //! `stpp mlflow sync`: a server has what the store has.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::args::SyncArgs;
@@ -15,6 +19,9 @@ use crate::mlflow::push::PushError;
 use crate::mlflow::sync::{Options, Sync, at_work, sender};
 use crate::store::lease::{Lease, Leases, Pace, Taken};
 use crate::store::{Store, StoredStudy};
+
+/// Between two words about a long sending.
+const BETWEEN_WORDS: Duration = Duration::from_secs(15);
 
 /// Differences that are named; the others are counted.
 const NAMED: usize = 20;
@@ -127,11 +134,14 @@ impl Sending<'_> {
         if self.args.again {
             sync.forget()?;
         }
-        let brought = self.bring(&mut sync);
+        let brought = {
+            let _progress = Progress::of(&sync.tally.sent, &self.study.ablation.name);
+            self.bring(&mut sync)
+        };
         for note in &sync.tally.notes {
             output::remark(&format!("mlflow: {note}"));
         }
-        totals.sent += sync.tally.sent;
+        totals.sent += sync.tally.sent();
         for rejected in &sync.tally.rejected {
             output::remark(&format!("not accepted: {}: {}: {}", rejected.run, rejected.what, rejected.words));
         }
@@ -186,11 +196,11 @@ impl Sending<'_> {
         let mut patience = Patience::default();
         let mut since = Stopwatch::start();
         loop {
-            let before = sync.tally.sent;
+            let before = sync.tally.sent();
             let asked = match sync.all(&at_work(self.leases, false)?) {
                 Ok(shown) => return Ok(shown),
                 Err(PushError::Fault(Fault::Away { words, retry_after })) => {
-                    if sync.tally.sent > before {
+                    if sync.tally.sent() > before {
                         since = Stopwatch::start();
                         patience.reset();
                     }
@@ -207,6 +217,32 @@ impl Sending<'_> {
             };
             let left = self.wait.saturating_sub(since.elapsed());
             std::thread::sleep(patience.next(asked).min(left.max(Duration::from_millis(10))));
+        }
+    }
+}
+
+/// Says now and then how much was sent, until it is dropped.
+struct Progress(Option<Sender<()>>, Option<JoinHandle<()>>);
+
+impl Progress {
+    fn of(sent: &Arc<AtomicU64>, name: &str) -> Self {
+        let (sent, name) = (Arc::clone(sent), name.to_owned());
+        let (end, ended) = channel::<()>();
+        let thread = std::thread::spawn(move || {
+            while ended.recv_timeout(BETWEEN_WORDS) == Err(RecvTimeoutError::Timeout) {
+                output::remark(&format!("{name}: {} records sent so far", sent.load(Ordering::Relaxed)));
+            }
+        });
+        Self(Some(end), Some(thread))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        drop(self.0.take());
+        if let Some(thread) = self.1.take() {
+            // It only speaks; a panic in there has been reported.
+            drop(thread.join());
         }
     }
 }

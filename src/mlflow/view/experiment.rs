@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::saved;
+use super::{NOTE, saved};
 use crate::mlflow::wire::{Key, NoteValue};
 use crate::store::StoredStudy;
 
@@ -18,7 +18,7 @@ pub fn tags(study: &StoredStudy, note: Option<&NoteValue>, images: &[String]) ->
     let question = format!("# {}\n\n**{}**\n\n{}", ablation.name, ablation.question, ablation.description);
     let note = note.cloned().unwrap_or_else(|| NoteValue::cut(question, "…"));
     let mut tags = vec![
-        ("mlflow.note.content".to_owned(), note),
+        (NOTE.to_owned(), note),
         ("mlflow.experimentKind".to_owned(), NoteValue::cut("custom_model_development", "…")),
         ("mlflow.experiment.primaryMetric.name".to_owned(), NoteValue::cut("eval/miou", "…")),
         ("mlflow.experiment.primaryMetric.greaterIsBetter".to_owned(), NoteValue::cut("True", "…")),

@@ -36,6 +36,14 @@ pub use series::Series;
 pub const UID: &str = "stpp.run_uid";
 /// The tag that tells runs of experiments (`cell`) from that of the report (`report`).
 pub const KIND: &str = "stpp.kind";
+/// The tag with the arm's name.
+pub const ARM: &str = "stpp.arm";
+/// The tag with the split's label.
+pub const SPLIT: &str = "stpp.split";
+/// The tag that says why a run failed.
+pub const FAILURE: &str = "stpp.failure";
+/// The tag that people read first, and may write anew.
+pub const NOTE: &str = "mlflow.note.content";
 /// The tag of a run that was made twice, and of which this is not the one in use.
 pub const DUPLICATE: &str = "stpp.duplicate_of";
 

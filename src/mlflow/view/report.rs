@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AtWork, KIND, RunView, State, UID};
+use super::{AtWork, KIND, NOTE, RunView, State, UID};
 use crate::base::digest::{Digest, Hasher};
 use crate::mlflow::wire::{Key, NoteValue, TagValue};
 use crate::report::scores::Scores;
@@ -64,7 +64,7 @@ pub fn of(store: &Store, study: &StoredStudy, at_work: &AtWork) -> Result<Option
         ("stpp.numerics", study.numerics.clone()),
         ("mlflow.source.name", format!("stpp report {}", study.ablation.name)),
         ("mlflow.source.type", "LOCAL".to_owned()),
-        ("mlflow.note.content", text.clone()),
+        (NOTE, text.clone()),
     ];
     let more = format!("The whole of it is the artifact `{FILE}`.");
     let mut view = RunView {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::params::Distinctions;
 use super::series::{Series, prefix};
-use super::{AtWork, Depth, KIND, RunView, State, UID, images, system, table};
+use super::{ARM, AtWork, Depth, FAILURE, KIND, NOTE, RunView, SPLIT, State, UID, images, system, table};
 use crate::base::canon;
 use crate::mlflow::wire::{Dataset, Input, Key, Said, TagValue};
 use crate::report::query;
@@ -91,7 +91,7 @@ impl<'a> Runs<'a> {
             _ if done == member.chain.steps.len() => State::Complete,
             _ if !has_begun => State::Waiting,
             Some(words) => {
-                view.tag("stpp.failure", &words);
+                view.tag(FAILURE, &words);
                 State::Failed
             }
             None if at_work.on(study) => State::UnderWay,
@@ -145,14 +145,15 @@ impl<'a> Runs<'a> {
         let mut tags = vec![
             (UID, member.run_id.to_string()),
             (KIND, "cell".to_owned()),
-            ("stpp.arm", member.arm.clone()),
+            (ARM, member.arm.clone()),
+            (SPLIT, member.split.clone()),
             ("stpp.study", study.digest.to_string()),
             ("stpp.spec_id", member.spec_id.to_string()),
             ("stpp.experiment_id", member.experiment_id.to_string()),
             ("stpp.numerics", study.numerics.clone()),
             ("mlflow.source.name", format!("stpp exp run ({})", study.ablation.name)),
             ("mlflow.source.type", "LOCAL".to_owned()),
-            ("mlflow.note.content", about),
+            (NOTE, about),
         ];
         if arm.is_some_and(|arm| arm.oracle) {
             tags.push(("stpp.oracle", "true".to_owned()));

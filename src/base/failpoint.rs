@@ -193,6 +193,8 @@ mod armed {
             ("costs-v", "costs"),
             ("cache-v", "cache"),
             ("environments-v", "environment"),
+            ("previews-v", "previews"),
+            ("outbox-v", "outbox"),
             ("leases-v", "lease"),
             ("quarantine-v", "quarantine"),
         ];

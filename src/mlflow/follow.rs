@@ -3,6 +3,7 @@
 //! The run knows nothing of it and never waits for it, but at its end, for a while that has a bound. What is not there then
 //! is in the store, and `stpp mlflow sync` brings it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::patience::Patience;
 use super::push::PushError;
 use super::server::Server;
 use super::sync::{Options, Sync, at_work, sender};
+use super::view::AtWork;
 use crate::base::clock::Stopwatch;
 use crate::store::lease::{Lease, Leases, Pace, Taken};
 use crate::store::{Store, StoredStudy};
@@ -24,6 +26,9 @@ const SHARE: u32 = 100;
 /// A study that is followed.
 #[derive(Debug)]
 pub struct Follow {
+    server: Server,
+    store: Store,
+    study: StoredStudy,
     shared: Arc<Shared>,
 }
 
@@ -31,6 +36,8 @@ pub struct Follow {
 struct Shared {
     said: Mutex<Said>,
     changed: Condvar,
+    /// What the server acknowledged since the beginning.
+    sent: Arc<AtomicU64>,
 }
 
 /// What the run and the follower tell each other.
@@ -62,14 +69,19 @@ pub struct End {
 impl Follow {
     /// Begins to follow a study.
     pub fn begin(server: Server, store: &Store, study: &StoredStudy) -> Self {
-        let shared = Arc::new(Shared::default());
-        let (theirs, store, study) = (Arc::clone(&shared), store.clone(), study.clone());
+        let follow = Self {
+            server: server.clone(),
+            store: store.clone(),
+            study: study.clone(),
+            shared: Arc::new(Shared::default()),
+        };
+        let (shared, store, study) = (Arc::clone(&follow.shared), store.clone(), study.clone());
         std::thread::spawn(move || {
-            let end = Following::new(&theirs, &store, &study).go(server);
-            theirs.said().end = Some(end);
-            theirs.changed.notify_all();
+            let end = Following::new(&shared, &store, &study).go(server);
+            shared.said().end = Some(end);
+            shared.changed.notify_all();
         });
-        Self { shared }
+        follow
     }
 
     /// What a person should know since the last call.
@@ -77,22 +89,36 @@ impl Follow {
         std::mem::take(&mut self.shared.said().notes)
     }
 
-    /// Says that the run has ended, and waits for all to be brought, but not longer than `wait`. None after that: the
-    /// thread goes with the process, and what it has not brought is pending.
-    pub fn finish(&self, wait: Duration) -> Option<End> {
+    /// Says that the run has ended, and waits for all to be brought, but not longer than `wait`: the thread goes with the
+    /// process, and what it has not brought until then is pending.
+    pub fn finish(&self, wait: Duration) -> End {
         let mut said = self.shared.said();
         said.finish = true;
         self.shared.changed.notify_all();
         let watch = Stopwatch::start();
-        while said.end.is_none() {
-            let left = wait.checked_sub(watch.elapsed())?;
+        loop {
+            if let Some(end) = said.end.take() {
+                return end;
+            }
+            let Some(left) = wait.checked_sub(watch.elapsed()) else { break };
             said = self.shared.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        said.end.clone()
+        drop(said);
+        let counted = Client::new(self.server.clone()).ok().and_then(|client| {
+            let sync = Sync::new(&client, &self.store, &self.study, Options::default());
+            sync.pending(&AtWork::default()).ok()
+        });
+        let (pending, runs) = counted.unzip();
+        let trouble = Some(format!("{} s were not enough", wait.as_secs_f64()));
+        End { sent: self.shared.sent(), pending, runs: runs.unwrap_or_default(), rejected: 0, trouble }
     }
 }
 
 impl Shared {
+    fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
     fn said(&self) -> MutexGuard<'_, Said> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,6 +170,7 @@ impl<'a> Following<'a> {
             }
         };
         let mut sync = Sync::new(&client, self.store, self.study, Options::default());
+        sync.tally.sent = Arc::clone(&self.shared.sent);
         let mut refused: Option<String> = None;
         loop {
             let is_last = self.shared.said().finish;

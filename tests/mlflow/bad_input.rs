@@ -86,6 +86,11 @@ fn wrong_credentials_are_told_once_and_right_ones_fill_the_server() {
     test.run_with("MLFLOW_TRACKING_TOKEN", "t0ken", ["mlflow", "sync", "--to", &fake.uri()])
         .success()
         .stdout_has(" 0 pending, 5 runs");
+
+    let fake = Fake::start();
+    test.run_with("MLFLOW_WORKSPACE", "vision", ["mlflow", "sync", "--to", &fake.uri()]).success();
+    let named = |request: &crate::fake::http::Request| request.header("x-mlflow-workspace") == "vision";
+    assert!(fake.requests().iter().all(named));
 }
 
 #[test]

@@ -30,6 +30,35 @@ fn a_run_brings_its_study_and_a_server_that_fails_now_and_then_gets_all_of_it() 
 }
 
 #[test]
+fn a_run_that_does_not_wait_says_how_much_is_pending() {
+    let fake = Fake::start();
+    let test = Test::new().spec("tiny.toml", &specs::ablation("tiny", "[0]"));
+    let ran = test.run(["exp", "run", "tiny.toml", "--mlflow", &fake.uri(), "--mlflow-wait", "0"]).success();
+    let said = ran.stderr();
+    let line =
+        said.lines().find(|line| line.starts_with("mlflow: sent ")).unwrap_or_else(|| panic!("{said}"));
+    assert!(
+        line.contains("0 s were not enough") && line.contains("`stpp mlflow sync tiny` sends them"),
+        "{line}"
+    );
+    test.run(["mlflow", "sync", "--to", &fake.uri(), "--verify"]).success().stdout_has(" 0 pending, 5 runs");
+}
+
+#[test]
+fn a_training_that_fails_says_why_there() {
+    let fake = Fake::start();
+    let spec = specs::experiment("supervised").replace("base_lr = 0.02", "base_lr = 1e30");
+    let test = Test::new().spec("wild.toml", &spec);
+    test.run(["exp", "run", "wild.toml", "--mlflow", &fake.uri()]).code(3);
+    let state = fake.state();
+    let run = state.runs.values().next().unwrap();
+    assert_eq!(run.status, "FAILED");
+    assert!(run.tags["stpp.failure"].starts_with("failed to "), "{:?}", run.tags);
+    let id = &run.tags["stpp.run_uid"][..12];
+    test.run(["exp", "show", id]).success().stdout_has("failed to ");
+}
+
+#[test]
 fn an_interrupted_run_is_killed_there_and_finished_by_the_next_call() {
     let fake = Fake::start();
     let test = Test::new().spec("tiny.toml", &specs::ablation("tiny", "[0]"));

@@ -83,7 +83,10 @@ fn of_member(store: &Store, study: &StoredStudy, member: &StoredMember) -> Resul
     for step in &member.chain.steps {
         let record = store.record(step.kind, step.key)?;
         let state = match &record {
-            None => "not done".to_owned(),
+            None => match store.running(step.kind, step.key).failure()? {
+                Some(words) => words,
+                None => "not done".to_owned(),
+            },
             Some(record) => record
                 .values
                 .iter()

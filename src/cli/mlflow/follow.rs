@@ -46,7 +46,7 @@ impl Tracked {
         for message in follow.notes() {
             self.screen.take(&Event::Noted { message });
         }
-        Some(words(end, &self.name, wait))
+        Some(words(&end, &self.name))
     }
 }
 
@@ -59,14 +59,8 @@ impl Sink for Tracked {
     }
 }
 
-fn words(end: Option<End>, name: &str, wait: Duration) -> String {
+fn words(end: &End, name: &str) -> String {
     let later = format!("`stpp mlflow sync {name}` sends them");
-    let Some(end) = end else {
-        return format!(
-            "mlflow: after {} s the server does not have everything yet: {later}",
-            wait.as_secs_f64()
-        );
-    };
     let mut words = format!("mlflow: {}", totals(end.sent, end.pending, end.runs));
     if let Some(trouble) = &end.trouble {
         words.push_str(&format!(" ({trouble})"));

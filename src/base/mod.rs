@@ -2,6 +2,7 @@
 //! and places for faults.
 
 pub mod canon;
+pub mod causes;
 pub mod clock;
 pub mod digest;
 pub mod draft;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::{self, ErrorKind};
 
+use crate::base::causes::causes;
 use crate::base::fs::FileError;
 use crate::data::problem::DataProblems;
 use crate::run::device::DeviceError;
@@ -81,16 +82,7 @@ impl Failure {
 
 /// "failed to run teacher: failed to …", without saying one cause twice.
 fn chain(error: &dyn Error) -> String {
-    let mut lines = vec![format!("failed to {error}")];
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if !lines.last().is_some_and(|last| last.ends_with(&text)) {
-            lines.push(format!("because: {text}"));
-        }
-        cause = inner.source();
-    }
-    lines.join("\n  ")
+    format!("failed to {}", causes(error).join("\n  because: "))
 }
 
 /// What to do where the disk is the cause.

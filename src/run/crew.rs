@@ -23,6 +23,7 @@ use super::mend::mend;
 use super::queue::Queue;
 use super::signal::Stop;
 use super::study::PlannedStudy;
+use crate::base::causes::causes;
 use crate::base::clock::{self, Stopwatch};
 use crate::base::failpoint;
 use crate::plan::work::Work;
@@ -343,18 +344,19 @@ impl<'a, 's> Crew<'a, 's> {
                 {
                     return Ok(Done::Later);
                 }
-                if !source.is_interrupted() {
-                    let running = self.means.store.running(node.kind, node.key);
-                    // Where even that can't be written, the error itself is told all the same.
-                    drop(running.note_failure(&chain(&*source)));
-                }
                 let trained = self.shared().trained;
-                Err(RunError::Stage {
+                let error = RunError::Stage {
                     stage: format!("{} {}", name.words(), node.key.short()),
                     serves: name.serves,
                     before_training: !trained && (node.kind == Kind::Prepare || source.is_of_input()),
                     source,
-                })
+                };
+                if !error.is_interrupted() && !is_lost {
+                    // For whoever looks at the store. A disk that can't take these words is what they are about.
+                    let words = format!("failed to {}", causes(&error).join("; because: "));
+                    drop(self.means.store.running(node.kind, node.key).note_failure(&words));
+                }
+                Err(error)
             }
         }
     }
@@ -505,17 +507,6 @@ fn prepare_of(node: &Node) -> StageKey {
 /// What the lease of a stage is called.
 fn lease_of(key: StageKey) -> String {
     key.to_string()
-}
-
-/// An error and its causes, in one paragraph.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = format!("failed to {error}");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    words
 }
 
 fn serves(study: &PlannedStudy, key: StageKey) -> String {

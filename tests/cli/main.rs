@@ -6,6 +6,7 @@
 mod bad_data;
 mod bad_specs;
 mod bad_stores;
+mod beside;
 mod determinism;
 mod explain;
 mod folders;

@@ -84,7 +84,7 @@ fn of_member(store: &Store, study: &StoredStudy, member: &StoredMember) -> Resul
         let record = store.record(step.kind, step.key)?;
         let state = match &record {
             None => match store.running(step.kind, step.key).failure()? {
-                Some(words) => words,
+                Some(why) => format!("not done: {why}"),
                 None => "not done".to_owned(),
             },
             Some(record) => record

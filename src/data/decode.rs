@@ -136,6 +136,8 @@ pub fn decode_mask(bytes: &[u8], name: &str) -> Result<Mask, DecodeError> {
 /// (width, height) of an image file, by its header; nothing where that can't be read.
 pub fn size(path: &Path) -> Option<(usize, usize)> {
     let reader = image::ImageReader::open(path).ok()?.with_guessed_format().ok()?;
+    // Of other formats nothing is decoded here.
+    reader.format().filter(|format| matches!(format, image::ImageFormat::Png | image::ImageFormat::Jpeg))?;
     let (width, height) = reader.into_dimensions().ok()?;
     Some((width as usize, height as usize))
 }

@@ -23,6 +23,7 @@ use super::mend::mend;
 use super::queue::Queue;
 use super::signal::Stop;
 use super::study::PlannedStudy;
+use super::usage::Sampler;
 use crate::base::causes::causes;
 use crate::base::clock::{self, Stopwatch};
 use crate::base::failpoint;
@@ -331,8 +332,26 @@ impl<'a, 's> Crew<'a, 's> {
         let Some(inputs) = self.inputs(node) else { return Ok(Done::Later) };
         let name = self.name(node);
         let outcome = self.execute(node, &inputs, &name, &lease);
-        let is_lost = lease.is_lost();
-        drop(lease);
+        let done = self.settle(node, name, outcome, lease.is_lost());
+        if let Err(error) = &done
+            && !error.is_interrupted()
+            && !lease.is_lost()
+        {
+            // For whoever looks at the store. A disk that can't take these words is what they are about.
+            let words = format!("failed to {}", causes(error).join("; because: ").replace('\n', " "));
+            drop(self.means.store.running(node.kind, node.key).note_failure(&words));
+        }
+        done
+    }
+
+    /// What is to be done about a stage that was run.
+    fn settle(
+        &self,
+        node: &Node,
+        name: StageName,
+        outcome: Result<Record, Failed>,
+        is_lost: bool,
+    ) -> Result<Done, RunError> {
         match outcome {
             Ok(record) => Ok(Done::Here(Box::new(record))),
             Err(Failed::Run(error)) => Err(*error),
@@ -345,18 +364,12 @@ impl<'a, 's> Crew<'a, 's> {
                     return Ok(Done::Later);
                 }
                 let trained = self.shared().trained;
-                let error = RunError::Stage {
+                Err(RunError::Stage {
                     stage: format!("{} {}", name.words(), node.key.short()),
                     serves: name.serves,
                     before_training: !trained && (node.kind == Kind::Prepare || source.is_of_input()),
                     source,
-                };
-                if !error.is_interrupted() && !is_lost {
-                    // For whoever looks at the store. A disk that can't take these words is what they are about.
-                    let words = format!("failed to {}", causes(&error).join("; because: "));
-                    drop(self.means.store.running(node.kind, node.key).note_failure(&words));
-                }
-                Err(error)
+                })
             }
         }
     }
@@ -372,6 +385,7 @@ impl<'a, 's> Crew<'a, 's> {
         send(self.sink, &Event::Started { stage: name.clone() });
         failpoint::hit(format_args!("stage.begin.{}", node.kind));
         let watch = Stopwatch::start();
+        let sampler = Sampler::begin();
         let open = self.pixels(node, inputs)?;
         let context = Context {
             store: self.means.store,
@@ -390,12 +404,12 @@ impl<'a, 's> Crew<'a, 's> {
         let started = running.began(clock::unix_millis())?;
         let stops = Stops { user: self.means.stop, halt: &self.halt, lease: Some(lease) };
         let cadence = Cadence::new(self.means.settings.resume_every);
-        let mut desk = StageDesk::new(self.sink, stops, name, node, running, cadence);
+        let mut desk = StageDesk::new(self.sink, stops, name, node, running, cadence, sampler);
         let left = stage::run(&node.work, &context, &mut desk);
         self.shared().summary.damage.extend_from_slice(desk.damage());
         let (outcome, running) = desk.close().map_err(StageError::from)?;
         let left = left?;
-        self.keep_previews(node, &context, &left)?;
+        self.keep_previews(node, &context, &left);
         let result = left.headline.clone();
         let seconds = watch.seconds();
         let faults = outcome.faults.len();
@@ -405,7 +419,7 @@ impl<'a, 's> Crew<'a, 's> {
             attempts: outcome.attempts,
             faults: outcome.faults,
             started: Some(started),
-            finished: Some(clock::unix_millis()),
+            finished: Some(clock::unix_millis().max(started)),
             cpu_seconds: outcome.usage.cpu_seconds,
             peak_memory: outcome.usage.peak_memory,
             usage: outcome.usage.samples,
@@ -429,17 +443,15 @@ impl<'a, 's> Crew<'a, 's> {
         Ok(record)
     }
 
-    /// Keeps what the pseudo labels of a stage look like. Before its record, so that whoever finds that finds these, too.
-    fn keep_previews(&self, node: &Node, context: &Context<'_>, left: &Left) -> Result<(), Failed> {
-        let Some(masks) = preview::masks(&node.work, left) else { return Ok(()) };
-        match preview::pack(context, masks) {
-            Ok(pack) => Ok(self.means.store.write_previews(node.kind, node.key, &pack)?),
-            // They are for the eye: a stage does not fail for them.
-            Err(error) => {
-                let message = format!("{} {}: no previews: {error}", node.kind, node.key.short());
-                send(self.sink, &Event::Noted { message });
-                Ok(())
-            }
+    /// Keeps what the pseudo labels of a stage look like: before its record, so that whoever finds that finds these, too.
+    /// They are for the eye: a stage does not fail for them.
+    fn keep_previews(&self, node: &Node, context: &Context<'_>, left: &Left) {
+        let Some(masks) = preview::masks(&node.work, left) else { return };
+        let kept = preview::pack(context, masks)
+            .and_then(|pack| Ok(self.means.store.write_previews(node.kind, node.key, &pack)?));
+        if let Err(error) = kept {
+            let message = format!("{} {}: no previews: {error}", node.kind, node.key.short());
+            send(self.sink, &Event::Noted { message });
         }
     }
 

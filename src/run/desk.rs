@@ -88,8 +88,8 @@ impl<'a, 's> StageDesk<'a, 's> {
         node: &'a Node,
         running: Running<'a>,
         cadence: Cadence,
+        sampler: Sampler,
     ) -> Self {
-        let sampler = Sampler::begin();
         Self {
             sink,
             stops,

@@ -3,7 +3,7 @@
 use crate::base::clock::{self, Stopwatch};
 use crate::store::beside::Usage;
 
-/// Looks that are kept of one stage. When there are more, every second one goes, and the next ones are half as often.
+/// Looks that are kept of one stage. When there are more, two become one, and the next ones are half as often.
 const MOST: usize = 64;
 /// Seconds to the first look, and between the first ones.
 const FIRST: f64 = 2.0;
@@ -87,11 +87,8 @@ impl Sampler {
         self.samples.push(Usage { at: clock::unix_millis(), cpu, memory });
         self.last = Some((now, reading));
         if self.samples.len() == MOST {
-            let mut at = 0;
-            self.samples.retain(|_| {
-                at += 1;
-                at % 2 == 0
-            });
+            let both = |pair: &[Usage]| Usage { cpu: f64::midpoint(pair[0].cpu, pair[1].cpu), ..pair[1] };
+            self.samples = self.samples.chunks_exact(2).map(both).collect();
             self.every *= 2.0;
         }
     }

@@ -17,8 +17,9 @@ use super::{Context, Left, StageError};
 const SHOWN: usize = 6;
 /// The longest side of one picture of a panel, in pixels.
 const LONGEST: usize = 320;
-/// Smaller pictures are enlarged by a whole number, up to this side.
+/// Smaller pictures are enlarged by a whole number, up to this side and this number.
 const SMALLEST: usize = 96;
+const MOST_ENLARGED: usize = 4;
 /// Columns of a panel's small version.
 const SMALL: usize = 256;
 /// Between two pictures of a panel, in pixels.
@@ -105,7 +106,7 @@ fn over(image: &Rgb, colours: &Rgb, label: &Mask) -> Rgb {
 
 /// A picture that is large enough to be seen, every pixel as a square.
 fn enlarged(picture: Rgb) -> Rgb {
-    let factor = SMALLEST.div_ceil(picture.width.max(picture.height).max(1));
+    let factor = SMALLEST.div_ceil(picture.width.max(picture.height).max(1)).min(MOST_ENLARGED);
     if factor <= 1 {
         return picture;
     }
@@ -173,7 +174,7 @@ mod tests {
         };
         assert_eq!((of(1000, 500).0, of(1000, 500).1), (3 * 320 + 2 * GAP, 160));
         assert_eq!((of(32, 31).0, of(32, 31).1), (3 * 96 + 2 * GAP, 93));
-        assert_eq!((of(1, 1).0, of(1, 1).1), (3 * 96 + 2 * GAP, 96));
+        assert_eq!((of(1, 1).0, of(1, 1).1), (3 * 4 + 2 * GAP, 4));
         assert!(of(1, 1000).2 > 0 && of(777, 3).2 > 0);
     }
 

@@ -19,6 +19,7 @@ use stpp::run::cadence::Cadence;
 use stpp::run::desk::{StageDesk, Stops};
 use stpp::run::event::StageName;
 use stpp::run::signal::Stop;
+use stpp::run::usage::Sampler;
 use stpp::run::{Event, Executor, PlannedStudy, Settings, Sink, numerics};
 use stpp::spec::ablation::Ablation;
 use stpp::spec::{Process, Spec, load};
@@ -149,6 +150,7 @@ fn train(study: &PlannedStudy, store: &Store, node: &Node, every: Option<Duratio
         node,
         running,
         Cadence::new(every),
+        Sampler::begin(),
     );
     let mut timed = Timed { desk, spent: Duration::ZERO };
     stage::run(&node.work, &context, &mut timed)?;

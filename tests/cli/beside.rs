@@ -16,38 +16,24 @@ fn bucket(test: &Test, name: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn costs_say_when_a_stage_ran_and_what_it_used() {
     let test = Test::new().spec("study.toml", &experiment("st"));
-    // Long enough for a sample.
-    test.run(["exp", "run", "study.toml", "--set", "train.iterations=200"]).success();
+    test.run(["exp", "run", "study.toml"]).success();
     let costs = bucket(&test, "costs-v1/");
     assert_eq!(costs.len(), 6, "{costs:?}");
-    let mut samples = 0;
     for (name, bytes) in &costs {
         let costs: Value = serde_json::from_slice(bytes).unwrap();
         let number = |name: &str| costs[name].as_f64().unwrap_or_else(|| panic!("no {name} in {costs}"));
         let (started, finished) = (number("started"), number("finished"));
         // 2024, in milliseconds.
         assert!(started > 1.7e12 && finished >= started, "{name}: {costs}");
-        let usage = costs["usage"].as_array().unwrap();
-        let at = |sample: &Value| sample["at"].as_f64().unwrap();
-        assert!(usage.iter().map(at).is_sorted() && usage.len() <= 64, "{name}: {costs}");
-        assert!(usage.iter().all(|sample| at(sample) >= started), "{name}: {costs}");
-        samples += usage.len();
         if cfg!(target_os = "linux") {
             assert!(number("cpu_seconds") <= 1.0 + number("seconds") * 256.0, "{name}: {costs}");
             assert!(number("peak_memory") > 1.0, "{name}: {costs}");
-            assert_eq!(
-                number("seconds") > 1.05,
-                !usage.is_empty() && number("seconds") > 1.05,
-                "{name}: {costs}"
-            );
         }
     }
     let told = test.run(["report", "study", "--costs"]).success();
     if cfg!(target_os = "linux") {
         told.stdout_has(" MB ").stdout_has(" % CPU");
     }
-    println!("{samples} samples");
-
     // Costs as they were written before are read, and say nothing of what they do not know.
     for (name, _) in &costs {
         test.write(&format!(".stpp/costs-v1/{name}"), br#"{"seconds":2.5,"threads":2}"#);

@@ -9,7 +9,8 @@ use crate::program::{Call, Ended};
 use crate::reference::{reference, study};
 
 /// What differs between two runs of the same, by design: times, machines, and what may be deleted.
-const NOT_COMPARED: [&str; 5] = ["cache-v", "costs-v", "environments-v", "leases-v", "quarantine-v"];
+const NOT_COMPARED: [&str; 6] =
+    ["cache-v", "costs-v", "environments-v", "leases-v", "previews-v", "quarantine-v"];
 
 /// How the names of half-written files begin; the program does not see them either.
 const TEMPORARY: &str = ".tmp-";

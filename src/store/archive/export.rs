@@ -53,10 +53,8 @@ pub fn export(store: &Store, name: &str, to: &Path) -> Result<Exported, ArchiveE
         done += 1;
         outputs.extend(record.outputs.values().map(|artifact| (artifact.digest, artifact.bytes)));
         document(&layout::record(here, kind, key), sealed::seal(&record));
-        for path_in in [layout::environment, layout::previews] {
-            if let Some(bytes) = fs::read_if_there(&path_in(store.root(), kind, key))? {
-                document(&path_in(here, kind, key), bytes);
-            }
+        if let Some(bytes) = fs::read_if_there(&layout::environment(store.root(), kind, key))? {
+            document(&layout::environment(here, kind, key), bytes);
         }
     }
     for found in store.label_files()? {

@@ -40,7 +40,7 @@ struct Documents {
     studies: Vec<StoredStudy>,
     records: Vec<Record>,
     labels: Vec<(Digest, LabelIndex)>,
-    beside: Vec<(StageKey, String, Vec<u8>)>,
+    environments: Vec<(StageKey, String, Vec<u8>)>,
     objects: BTreeSet<Digest>,
 }
 
@@ -94,7 +94,7 @@ pub fn import(root: &Path, archive: &Path, replace: bool) -> Result<Imported, Ar
         }
         count(is_new, sealed::seal(index).len() as u64);
     }
-    for (_, path, bytes) in &documents.beside {
+    for (_, path, bytes) in &documents.environments {
         let path = store.root().join(path);
         let is_new = !fs::is_there(&path);
         if is_new {
@@ -215,7 +215,7 @@ impl Documents {
             Place::Beside(key)
                 if path.starts_with("environments-v1/") || path.starts_with("previews-v1/") =>
             {
-                self.beside.push((key, path.to_owned(), bytes));
+                self.environments.push((key, path.to_owned(), bytes));
             }
             _ => return Err(wrong("is nothing that a study needs")),
         }
@@ -259,7 +259,7 @@ impl Documents {
             return Err(reading.wrong(&path.to_string_lossy(), "names packs that are not there".to_owned()));
         }
         let done: BTreeSet<StageKey> = self.records.iter().map(|record| record.key).collect();
-        match self.beside.iter().find(|(key, _, _)| !done.contains(key)) {
+        match self.environments.iter().find(|(key, _, _)| !done.contains(key)) {
             Some((_, path, _)) => Err(reading.wrong(path, "is of no stage that is done".to_owned())),
             None => Ok(()),
         }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! manifest.json                       sealed: the study's name; path, bytes and digest of every entry below
-//! environments-v1/…  labels-v2/…  objects-v1/…  previews-v1/…  records-v2/…  studies-v2/…     sorted, as in a store
+//! environments-v1/…  labels-v2/…  objects-v1/…  records-v2/…  studies-v2/…     sorted, as in a store
 //! ```
 //!
 //! It is a tar file of plain entries without times and owners, so that the same study gives the same bytes. What was measured
-//! in hours stays behind. [`export`] writes one, and [`import`] reads it twice: once to hold everything against the manifest,
+//! in hours stays behind, and so do previews: they show images, which may not be ours to give away. [`export`] writes one, and [`import`] reads it twice: once to hold everything against the manifest,
 //! and once to take it over, what names others after what is named. Neither holds an artifact in memory as a whole.
 
 mod export;

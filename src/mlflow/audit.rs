@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::client::{ArtifactRoot, Client};
 use super::known::{Uid, by_uid, in_use};
+use super::place;
 use super::point::{by_key, metric, result, sample};
 use super::push::{PushError, status};
 use super::view::run::Runs;
-use super::view::{AtWork, Depth, NOTE, RunView, State, experiment, report};
-use super::wire::{Metric, Millis, Run, RunStatus};
+use super::view::series::Source;
+use super::view::{AtWork, BROUGHT, Depth, NOTE, RunView, State, report};
+use super::wire::{Metric, Millis, Run, RunStatus, Step};
 use crate::base::digest::Digest;
 use crate::store::{Store, StoredStudy};
 
@@ -35,9 +37,8 @@ pub fn audit(
     at_work: &AtWork,
 ) -> Result<Audit, PushError> {
     let mut audit = Audit::default();
-    let name = experiment::name(study);
-    let found = client.experiment(&name)?.filter(|found| found.lifecycle_stage != "deleted");
-    let Some(found) = found else {
+    let (name, found) = place::find(client, study)?;
+    let Some(found) = found.filter(|found| found.lifecycle_stage != "deleted") else {
         audit.differences.push(format!("the experiment `{name}` is not on the server"));
         return Ok(audit);
     };
@@ -69,11 +70,32 @@ impl Audit {
             self.differences.push(format!("{}: it is not on the server", view.name));
             return Ok(());
         };
+        if run.info.status == RunStatus::Finished && view.state != State::Complete {
+            // Another copy of the store has come further.
+            return Ok(());
+        }
         self.runs += 1;
         let mut compared = Compared { client, store, view, run, audit: self };
         compared.said();
         compared.points()?;
         compared.files()
+    }
+}
+
+/// Which points a metric may have there beside those that it has here.
+enum Also {
+    None,
+    At(BTreeSet<Step>),
+    Any,
+}
+
+impl Also {
+    fn allows(&self, step: Step) -> bool {
+        match self {
+            Self::None => false,
+            Self::At(steps) => steps.contains(&step),
+            Self::Any => true,
+        }
     }
 }
 
@@ -111,7 +133,7 @@ impl Compared<'_> {
             );
         }
         // People may write a note anew.
-        for (key, value) in view.tags.iter().filter(|(key, _)| key.as_str() != NOTE) {
+        for (key, value) in view.tags.iter().filter(|(key, _)| ![NOTE, BROUGHT].contains(&key.as_str())) {
             self.text(&format!("tag {}", key.as_str()), value.as_str(), tags.get(key.as_str()).copied());
         }
         for input in &view.inputs {
@@ -125,8 +147,7 @@ impl Compared<'_> {
             }
         }
         let (here, there) = (status(view.state), run.info.status);
-        // Another copy of the store may have come further.
-        if here == there || there == RunStatus::Finished {
+        if here == there {
             self.audit.equal += 1;
         } else {
             self.differs(format!("its state is {there:?} there and {here:?} here"));
@@ -138,6 +159,11 @@ impl Compared<'_> {
         let mut expected: BTreeSet<String> = BTreeSet::new();
         let view = self.view;
         for series in &view.series {
+            // What came out otherwise after an interruption may be there as it was before.
+            let also = match &series.source {
+                Source::Done(_, faults) => Also::At(faults.iter().map(|(_, step)| Step::of(*step)).collect()),
+                Source::UnderWay => Also::None,
+            };
             // Sorted by metric: one at a time is held in memory.
             let (mut points, mut odd): (Vec<Metric>, Vec<Metric>) = (Vec::new(), Vec::new());
             series.all(self.store, &mut |point| {
@@ -147,24 +173,24 @@ impl Compared<'_> {
                     return Ok(());
                 }
                 if points.first().is_some_and(|first| first.key != metric.key) {
-                    self.history(&points, false, &mut expected)?;
+                    self.history(&points, &also, &mut expected)?;
                     points.clear();
                 }
                 points.push(metric);
                 Ok::<(), PushError>(())
             })?;
-            self.history(&points, false, &mut expected)?;
+            self.history(&points, &also, &mut expected)?;
             odd.sort_by(|one, other| one.key.cmp(&other.key));
             for of_key in odd.chunk_by(|one, other| one.key == other.key) {
-                self.history(of_key, false, &mut expected)?;
+                self.history(of_key, &also, &mut expected)?;
             }
         }
         for (key, value) in &view.values {
-            self.history(&[result(key, *value, start)], false, &mut expected)?;
+            self.history(&[result(key, *value, start)], &Also::None, &mut expected)?;
         }
         for samples in by_key(&view.system).into_values() {
             let samples: Vec<Metric> = samples.into_iter().map(sample).collect();
-            self.history(&samples, true, &mut expected)?;
+            self.history(&samples, &Also::Any, &mut expected)?;
         }
         let others = self.run.data.metrics.iter().map(|metric| metric.key.as_str().to_owned());
         for key in
@@ -175,11 +201,11 @@ impl Compared<'_> {
         Ok(())
     }
 
-    /// The points of one metric; `more` says that there may be others, too.
+    /// The points of one metric.
     fn history(
         &mut self,
         here: &[Metric],
-        more: bool,
+        also: &Also,
         expected: &mut BTreeSet<String>,
     ) -> Result<(), PushError> {
         let Some(first) = here.first() else { return Ok(()) };
@@ -187,7 +213,7 @@ impl Compared<'_> {
         expected.insert(key.to_owned());
         // A database has one zero.
         let said = |metric: &Metric| (metric.step, metric.timestamp, (metric.value.0 + 0.0).to_bits());
-        let mut there: BTreeMap<(super::wire::Step, Millis, u64), u64> = BTreeMap::new();
+        let mut there: BTreeMap<(Step, Millis, u64), u64> = BTreeMap::new();
         self.client.history(&self.run.info.run_id, key, |page| {
             page.iter().for_each(|metric| *there.entry(said(metric)).or_default() += 1);
         })?;
@@ -201,7 +227,8 @@ impl Compared<'_> {
                 _ => missing.push(metric.step.0),
             }
         }
-        let extra: u64 = there.values().sum();
+        let extra: u64 =
+            there.iter().filter(|((step, ..), _)| !also.allows(*step)).map(|(_, count)| count).sum();
         if let Some(step) = missing.first() {
             self.differs(format!(
                 "{key}: {} of {} points are not there, the first at step {step}",
@@ -209,7 +236,7 @@ impl Compared<'_> {
                 here.len()
             ));
         }
-        if extra > 0 && !more {
+        if extra > 0 {
             self.differs(format!("{key}: {extra} points are there and not here"));
         }
         Ok(())

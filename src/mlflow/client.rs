@@ -41,11 +41,10 @@ impl ArtifactRoot {
     /// The root that an `artifact_uri` names; none where the server keeps artifacts where only it, or nobody, writes.
     pub fn of(artifact_uri: &str) -> Option<Self> {
         let path = artifact_uri.strip_prefix("mlflow-artifacts:")?;
-        // `mlflow-artifacts://host:port/path` names a server; it is this one.
-        let path = match path.strip_prefix("//") {
-            Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
-            None => path,
-        };
+        // `mlflow-artifacts://host:port/path` names another server.
+        if path.starts_with("//") {
+            return None;
+        }
         Some(Self(path.trim_matches('/').to_owned()))
     }
 }
@@ -321,9 +320,7 @@ impl Client {
     fn json_if_known<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
         let body = self.send(request)?;
         serde_json::from_slice(&body.bytes).map_err(|error| match error.classify() {
-            serde_json::error::Category::Eof if !body.bytes.is_empty() => {
-                Fault::away("the answer was cut off")
-            }
+            serde_json::error::Category::Eof => Fault::away("the answer was cut off"),
             _ => Fault::refused(format!(
                 "{} answers, but not as an MLflow tracking server does ({}): check MLFLOW_TRACKING_URI",
                 self.server.address(),
@@ -376,6 +373,12 @@ impl Client {
                 "{address} is not trusted ({why}): name its authority's certificate with MLFLOW_TRACKING_SERVER_CERT_PATH"
             ));
         }
+        if error.is_builder() {
+            return Fault::refused(format!(
+                "no request to {address} can be made ({why}): look at MLFLOW_TRACKING_TOKEN and MLFLOW_WORKSPACE, which a \
+                 header has to hold"
+            ));
+        }
         let what = match () {
             () if error.is_timeout() && error.is_connect() => "can't be reached in 5 s".to_owned(),
             () if error.is_timeout() => "did not answer in 60 s".to_owned(),
@@ -413,7 +416,7 @@ mod tests {
     fn artifacts_are_where_the_server_says() {
         let root = |uri: &str| ArtifactRoot::of(uri).map(|root| root.0);
         assert_eq!(root("mlflow-artifacts:/1/ab/artifacts").as_deref(), Some("1/ab/artifacts"));
-        assert_eq!(root("mlflow-artifacts://lab:5000/1/ab/artifacts").as_deref(), Some("1/ab/artifacts"));
+        assert_eq!(root("mlflow-artifacts://lab:5000/1/ab/artifacts"), None);
         assert_eq!(
             root("mlflow-artifacts:/workspaces/w/1/ab/artifacts").as_deref(),
             Some("workspaces/w/1/ab/artifacts")

@@ -112,7 +112,11 @@ impl Answer<'_> {
             (300..=399, _) => Fault::refused(format!(
                 "{server} sends elsewhere ({}, {}): set MLFLOW_TRACKING_URI to the server's own address",
                 self.status,
-                if self.location.is_empty() { "without saying where" } else { self.location }
+                // What follows a question mark may be a secret.
+                match self.location.split('?').next().unwrap_or_default() {
+                    "" => "without saying where",
+                    location => location,
+                }
             )),
             (_, "FEATURE_DISABLED") => Fault::refused(format!(
                 "{server} has a feature disabled that is asked for ({words}): unset MLFLOW_WORKSPACE where the server has \
@@ -121,16 +125,21 @@ impl Answer<'_> {
             (_, "ENDPOINT_NOT_FOUND") => Fault::Unknown { words },
             (_, "RESOURCE_ALREADY_EXISTS") => Fault::Exists { words },
             (_, "RESOURCE_DOES_NOT_EXIST") => Fault::Missing { words },
-            (404, _) if is_json => Fault::Missing { words },
+            // Without a code of its own it is of another service.
             (404 | 405 | 501, _) => Fault::Unknown { words: format!("HTTP {}", self.status) },
             // A feature that a server does without says so with the status of a busy one.
             (503, "") if words.to_lowercase().contains("disabled") => Fault::Unknown { words },
-            (408 | 425 | 429 | 500..=599, _) => Fault::Away {
+            (408 | 409 | 425 | 429 | 500..=599, _) => Fault::Away {
                 words: format!("HTTP {}: {words}", self.status),
                 retry_after: self.retry_after(),
             },
             (413, _) => Fault::Rejected { words: format!("the request is too large for {server} (413)") },
-            _ => Fault::Rejected { words },
+            (400, _) if is_json => Fault::Rejected { words },
+            // What stands between here and the server, or another server.
+            _ => Fault::refused(format!(
+                "{server} refuses ({}, {words}): is there a proxy between, and is MLFLOW_TRACKING_URI right?",
+                self.status
+            )),
         }
     }
 
@@ -145,8 +154,7 @@ impl Answer<'_> {
             return String::new();
         }
         let text = String::from_utf8_lossy(self.body);
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        line.chars().take(200).collect()
+        one_line(&text, 200)
     }
 
     /// Seconds; a date is not worth reading.
@@ -164,9 +172,14 @@ impl Envelope {
             (_, serde_json::Value::Null) => self.error_code.clone(),
             (_, detail) => detail.to_string(),
         };
-        let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-        line.chars().take(400).collect()
+        one_line(&words, 400)
     }
+}
+
+/// The beginning of a text in one line, without what a terminal would obey.
+fn one_line(text: &str, most: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 #[cfg(test)]
@@ -207,6 +220,10 @@ mod tests {
             fault(503, "text/plain", "This endpoint is disabled on this server"),
             fault(429, json, r#"{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"slow down"}"#),
             fault(302, html, ""),
+            fault(400, html, "<html>Bad Request, says a proxy</html>"),
+            fault(407, "text/plain", "Proxy Authentication \u{1b}[31mRequired"),
+            fault(404, json, r#"{"detail":"Not Found"}"#),
+            fault(409, json, r#"{"error_code":"ABORTED","message":"again"}"#),
         ];
         let said: Vec<String> = said.iter().map(|fault| format!("{fault:?}")).collect();
         insta::assert_snapshot!(said.join("\n"));

@@ -3,7 +3,11 @@
 //! The run knows nothing of it and never waits for it, but at its end, for a while that has a bound. What is not there then
 //! is in the store, and `stpp mlflow sync` brings it.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,8 +24,14 @@ use crate::store::{Store, StoredStudy};
 
 /// Between two looks at the store.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
-/// A look at the store takes at most one in so many of the time.
+/// A look at the store takes at most one in so many of the time,
 const SHARE: u32 = 100;
+/// but there is one at least so often.
+const AT_LEAST: Duration = Duration::from_secs(60);
+/// Between two tries at a server that has refused: someone may have mended it.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(600);
+/// For counting what is pending, when the wait for the server is over.
+const FOR_COUNTING: Duration = Duration::from_secs(2);
 
 /// A study that is followed.
 #[derive(Debug)]
@@ -68,7 +78,10 @@ pub struct End {
 
 impl Follow {
     /// Begins to follow a study.
-    pub fn begin(server: Server, store: &Store, study: &StoredStudy) -> Self {
+    ///
+    /// # Errors
+    /// Where the system has no thread for it.
+    pub fn begin(server: Server, store: &Store, study: &StoredStudy) -> io::Result<Self> {
         let follow = Self {
             server: server.clone(),
             store: store.clone(),
@@ -76,12 +89,17 @@ impl Follow {
             shared: Arc::new(Shared::default()),
         };
         let (shared, store, study) = (Arc::clone(&follow.shared), store.clone(), study.clone());
-        std::thread::spawn(move || {
-            let end = Following::new(&shared, &store, &study).go(server);
+        std::thread::Builder::new().name("mlflow".to_owned()).spawn(move || {
+            let go = || Following::new(&shared, &store, &study).go(server);
+            let end = catch_unwind(AssertUnwindSafe(go)).unwrap_or_else(|_| End {
+                sent: shared.sent(),
+                trouble: Some("this is a bug in stpp; please report the lines above".to_owned()),
+                ..End::default()
+            });
             shared.said().end = Some(end);
             shared.changed.notify_all();
-        });
-        follow
+        })?;
+        Ok(follow)
     }
 
     /// What a person should know since the last call.
@@ -104,13 +122,23 @@ impl Follow {
             said = self.shared.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(said);
-        let counted = Client::new(self.server.clone()).ok().and_then(|client| {
-            let sync = Sync::new(&client, &self.store, &self.study, Options::default());
-            sync.pending(&AtWork::default()).ok()
-        });
-        let (pending, runs) = counted.unzip();
+        let (pending, runs) = self.count().unzip();
         let trouble = Some(format!("{} s were not enough", wait.as_secs_f64()));
         End { sent: self.shared.sent(), pending, runs: runs.unwrap_or_default(), rejected: 0, trouble }
+    }
+
+    /// What is pending, if it can be counted in a moment.
+    fn count(&self) -> Option<(u64, usize)> {
+        let (server, store, study) = (self.server.clone(), self.store.clone(), self.study.clone());
+        let (counted, answer) = channel();
+        let count = move || {
+            let client = Client::new(server).ok()?;
+            let pending =
+                Sync::new(&client, &store, &study, Options::default()).pending(&AtWork::default()).ok()?;
+            counted.send(pending).ok()
+        };
+        std::thread::Builder::new().spawn(count).ok()?;
+        answer.recv_timeout(FOR_COUNTING).ok()
     }
 }
 
@@ -132,6 +160,14 @@ impl Shared {
     }
 }
 
+/// What is wrong with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Away,
+    Refused,
+}
+
 struct Following<'a> {
     shared: &'a Shared,
     store: &'a Store,
@@ -139,22 +175,27 @@ struct Following<'a> {
     leases: Leases,
     lease: Option<Lease>,
     patience: Patience,
-    is_away: bool,
+    trouble: Trouble,
+    /// How long the server asks to be left alone.
+    asked: Option<Duration>,
+    /// What a person was told since all was well.
+    told: BTreeSet<String>,
     /// Runs that the server shows, when it has everything.
     shown: Option<usize>,
 }
 
 impl<'a> Following<'a> {
     fn new(shared: &'a Shared, store: &'a Store, study: &'a StoredStudy) -> Self {
-        let leases = store.leases(Pace::default());
         Self {
             shared,
             store,
             study,
-            leases,
+            leases: store.leases(Pace::default()),
             lease: None,
             patience: Patience::default(),
-            is_away: false,
+            trouble: Trouble::None,
+            asked: None,
+            told: BTreeSet::new(),
             shown: None,
         }
     }
@@ -171,36 +212,35 @@ impl<'a> Following<'a> {
         };
         let mut sync = Sync::new(&client, self.store, self.study, Options::default());
         sync.tally.sent = Arc::clone(&self.shared.sent);
-        let mut refused: Option<String> = None;
+        let mut was_away = false;
         loop {
             let is_last = self.shared.said().finish;
-            let trouble = match &refused {
-                Some(words) => Some(words.clone()),
-                None => self.look(&client, &mut sync, is_last, &mut refused),
-            };
+            if !is_last {
+                was_away = self.trouble != Trouble::None;
+            }
+            let trouble = self.look(&client, &mut sync, is_last);
             for note in std::mem::take(&mut sync.tally.notes) {
                 self.note(note);
             }
-            let is_over = is_last && (trouble.is_none() || refused.is_some() || self.is_away);
-            if is_over {
+            // A server that was there until now gets the time that the run waits.
+            if is_last && (trouble.is_none() || self.trouble == Trouble::Refused || was_away) {
                 return self.end(&sync, trouble);
             }
-            match (&refused, trouble) {
-                (Some(_), _) => self.shared.wait(Duration::MAX),
-                (None, Some(words)) => self.away(&words, is_last),
-                (None, None) => self.shared.wait(BETWEEN_LOOKS.max(sync.looked * SHARE)),
+            let wait = match (self.trouble, trouble) {
+                (Trouble::Refused, _) => BETWEEN_REFUSALS,
+                (_, None) => BETWEEN_LOOKS.max((sync.looked * SHARE).min(AT_LEAST)),
+                (_, Some(_)) => self.patience.next(self.asked.take()),
+            };
+            if is_last {
+                std::thread::sleep(wait);
+            } else {
+                self.shared.wait(wait);
             }
         }
     }
 
     /// Brings what is new. What went wrong, if anything did.
-    fn look(
-        &mut self,
-        client: &Client,
-        sync: &mut Sync<'_>,
-        is_last: bool,
-        refused: &mut Option<String>,
-    ) -> Option<String> {
+    fn look(&mut self, client: &Client, sync: &mut Sync<'_>, is_last: bool) -> Option<String> {
         match self.take_turn(client) {
             Ok(true) => {}
             Ok(false) if is_last => return Some("another process sends to the same server".to_owned()),
@@ -209,22 +249,24 @@ impl<'a> Following<'a> {
         }
         let brought = at_work(&self.leases, !is_last)
             .map_err(PushError::from)
-            .and_then(|at_work| if is_last { sync.all(&at_work) } else { sync.so_far(&at_work) });
+            .and_then(|at_work| if is_last { sync.rest(&at_work) } else { sync.so_far(&at_work) });
         match brought {
             Ok(shown) => {
                 self.shown = is_last.then_some(shown);
-                if self.is_away {
+                if self.trouble != Trouble::None {
+                    self.told.clear();
                     self.note(format!("{} is there again", client.server().address()));
                 }
-                self.is_away = false;
+                self.trouble = Trouble::None;
                 self.patience.reset();
                 None
             }
             Err(PushError::Fault(Fault::Away { words, retry_after })) => {
-                // The wait that was asked for is kept by the next one.
-                if let Some(asked) = retry_after.filter(|_| !is_last) {
-                    self.shared.wait(asked);
+                if self.trouble == Trouble::None && !is_last {
+                    self.note(format!("{words}; training goes on, and what is measured is sent later"));
                 }
+                self.trouble = Trouble::Away;
+                self.asked = retry_after;
                 Some(words)
             }
             // What is damaged is told, and mended, by the run.
@@ -232,7 +274,9 @@ impl<'a> Following<'a> {
             Err(PushError::Fault(fault)) => {
                 let words = fault.to_string();
                 self.note(format!("{words}; training goes on, and nothing is lost"));
-                *refused = Some(words.clone());
+                self.trouble = Trouble::Refused;
+                // Whoever mends it may want to try with `stpp mlflow sync`.
+                self.lease = None;
                 Some(words)
             }
         }
@@ -250,22 +294,6 @@ impl<'a> Following<'a> {
         Ok(self.lease.is_some())
     }
 
-    fn away(&mut self, words: &str, is_last: bool) {
-        if !self.is_away {
-            self.is_away = true;
-            if !is_last {
-                self.note(format!("{words}; training goes on, and what is measured is sent later"));
-            }
-        }
-        if is_last {
-            // It was there until now: once more, while the run waits.
-            std::thread::sleep(Duration::from_millis(500));
-            return;
-        }
-        let wait = self.patience.next(None);
-        self.shared.wait(wait);
-    }
-
     fn end(&self, sync: &Sync<'_>, trouble: Option<String>) -> End {
         let counted = match self.shown {
             Some(shown) => Ok((0, shown)),
@@ -278,7 +306,10 @@ impl<'a> Following<'a> {
         End { sent: sync.tally.sent(), pending, runs, rejected: sync.tally.rejected.len(), trouble }
     }
 
-    fn note(&self, note: String) {
-        self.shared.said().notes.push(format!("mlflow: {note}"));
+    /// Tells something once.
+    fn note(&mut self, note: String) {
+        if self.told.insert(note.clone()) {
+            self.shared.said().notes.push(format!("mlflow: {note}"));
+        }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::cursor::Cursor;
-use super::point::NONFINITE;
-use super::view::{ARM, DUPLICATE, NOTE, RunView, SPLIT, UID};
-use super::wire::{Input, Key, Run};
+use super::point::NOT_FINITE;
+use super::view::series::{Reached, Series};
+use super::view::{ARM, BROUGHT, DUPLICATE, NOTE, RunView, SPLIT, UID, of_note};
+use super::wire::{Input, Key, Run, Step};
 use crate::base::digest::Digest;
 
 /// What a run is known again by: its id, and what an ablation calls it. An arm that was renamed is another run there, since
@@ -59,19 +60,19 @@ pub(super) fn compare_said(view: &RunView, run: &Run, cursor: &mut Cursor) {
     cursor.params = params
         .map(|(key, value)| (key.to_owned(), noted.get(key).copied().unwrap_or_else(|| digest(value))))
         .collect();
-    let noted = std::mem::take(&mut cursor.tags);
     // Other people's tags are none of ours.
-    let is_ours = |key: &str| {
-        noted.contains_key(key) || view.tags.contains_key(&Key::of(key)) || key.starts_with(NONFINITE)
-    };
-    let tags = run.data.tags().into_iter().filter(|(key, _)| is_ours(key));
-    cursor.tags = tags.map(|(key, value)| (key.to_owned(), digest(value))).collect();
-    // A note that someone has written anew there stays: it counts as the one that is to be brought.
-    if let Some(note) = view.tags.get(&Key::of(NOTE))
-        && is_edited(noted.get(NOTE), cursor.tags.get(NOTE))
-    {
-        cursor.tags.insert(NOTE.to_owned(), digest(note.as_str()));
+    let is_ours = |key: &str| view.tags.contains_key(&Key::of(key)) || key.starts_with("stpp.");
+    let tags = run.data.tags();
+    let ours = tags.iter().filter(|(key, _)| is_ours(key));
+    cursor.tags = ours.map(|(key, value)| ((*key).to_owned(), digest(value))).collect();
+    if is_edited(tags.get(BROUGHT).copied(), tags.get(NOTE).copied()) {
+        // It counts as the one that is to be brought.
+        for key in [NOTE, BROUGHT] {
+            let ours = view.tags.get(&Key::of(key)).map(|value| digest(value.as_str()));
+            cursor.tags.extend(ours.map(|ours| (key.to_owned(), ours)));
+        }
     }
+    forget_what_is_not_there(view, run, cursor);
     let is_there = |input: &Input| {
         let there = |there: &Input| {
             (&there.dataset.name, &there.dataset.digest) == (&input.dataset.name, &input.dataset.digest)
@@ -84,7 +85,26 @@ pub(super) fn compare_said(view: &RunView, run: &Run, cursor: &mut Cursor) {
     }
 }
 
-/// Whether a note is there, and another than was brought last.
-pub(super) fn is_edited(brought: Option<&Digest>, there: Option<&Digest>) -> bool {
-    brought.zip(there).is_some_and(|(brought, there)| brought != there)
+/// A server that went back to an earlier state has not all that it acknowledged: where a metric does not reach as far as it
+/// was brought, its stage is brought again.
+fn forget_what_is_not_there(view: &RunView, run: &Run, cursor: &mut Cursor) {
+    let latest: BTreeMap<&str, Step> =
+        run.data.metrics.iter().map(|metric| (metric.key.as_str(), metric.step)).collect();
+    for Series { stage, prefix, .. } in &view.series {
+        let is_short = |(key, reached): (&String, &Reached)| {
+            let names = [format!("{prefix}/{key}"), format!("{NOT_FINITE}{prefix}/{key}")];
+            let there = names.iter().filter_map(|name| latest.get(Key::of(name).as_str())).max();
+            there.is_none_or(|there| *there < Step::of(reached.step))
+        };
+        if cursor.series.get(stage).is_some_and(|mark| mark.keys.iter().any(is_short)) {
+            cursor.series.remove(stage);
+        }
+    }
+}
+
+/// Whether a note is another than those that were brought: people wrote it.
+pub(super) fn is_edited(brought: Option<&str>, note: Option<&str>) -> bool {
+    let (Some(brought), Some(note)) = (brought, note) else { return false };
+    let note = of_note(note);
+    brought.split(',').all(|brought| brought != note)
 }

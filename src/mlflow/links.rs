@@ -3,8 +3,9 @@
 use super::client::Client;
 use super::fault::Fault;
 use super::known::in_use;
+use super::place;
 use super::view::saved::VIEWS;
-use super::view::{UID, experiment, report};
+use super::view::{UID, report};
 use crate::store::StoredStudy;
 
 /// What there is to see of a study, with its address; nothing where the server has nothing of it.
@@ -12,7 +13,7 @@ use crate::store::StoredStudy;
 /// # Errors
 /// [`Fault`].
 pub fn links(client: &Client, study: &StoredStudy) -> Result<Vec<(&'static str, String)>, Fault> {
-    let Some(found) = client.experiment(&experiment::name(study))? else { return Ok(Vec::new()) };
+    let (_, Some(found)) = place::find(client, study)? else { return Ok(Vec::new()) };
     if found.lifecycle_stage == "deleted" {
         return Ok(Vec::new());
     }

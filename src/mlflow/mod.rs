@@ -7,7 +7,7 @@
 //! - [`server`]: where it is, and how it is reached; [`client`]: its requests; [`wire`]: the messages, in types that cannot
 //!   be misread; [`fault`]: what its errors mean
 //! - [`cursor`]: what it has acknowledged; [`pending`]: what it has not
-//! - [`known`]: which run there is which of ours; [`point`]: what a measured value is there
+//! - [`place`]: which experiment there is a study's; [`known`]: which run there is which of ours; [`point`]: what a measured value is there
 //! - [`push`]: brings a run, in [`batch`]es; [`sync`]: brings a study; [`audit`]: reads it back
 //! - [`follow`]: does so beside a run, with [`patience`]; [`links`]: where it is to be seen
 //!
@@ -28,6 +28,7 @@ pub mod known;
 pub mod links;
 pub mod patience;
 pub mod pending;
+pub mod place;
 pub mod point;
 pub mod push;
 pub mod server;

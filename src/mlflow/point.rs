@@ -17,7 +17,7 @@ pub fn metric(prefix: &str, point: &Point, start: Millis) -> Metric {
     let step = Step::of(point.step);
     let (key, value) = match point.value {
         Some(value) => (format!("{prefix}/{}", point.key), value),
-        None => (format!("stpp/nonfinite/{prefix}/{}", point.key), 1.0),
+        None => (format!("{NOT_FINITE}{prefix}/{}", point.key), 1.0),
     };
     Metric { key: Key::of(&key), value: MetricValue(value), timestamp: start.after(step.0), step }
 }
@@ -56,6 +56,9 @@ pub fn of_samples(samples: &[&Sample]) -> Digest {
         samples.iter().map(|sample| (sample.step, sample.at, sample.value.to_bits().to_string())).collect();
     canon::digest("stpp samples v1", &said)
 }
+
+/// How the names of metrics begin that count values which are no numbers.
+pub const NOT_FINITE: &str = "stpp/nonfinite/";
 
 /// How the names of tags begin that say where a metric was first no number.
 pub const NONFINITE: &str = "stpp.nonfinite.";

@@ -5,6 +5,7 @@
 //! the beginning, and what was acknowledged is not sent again. A run is made after a search for it, and searched for again
 //! after that: an answer that was lost makes no second run, and of two that were made at once both sides choose the same.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use super::fault::Fault;
 use super::known::{Uid, compare_said, in_use};
 use super::point::{NONFINITE, by_key, metric, nonfinite, of_samples, of_value, result, sample};
 use super::view::series::{Followers, Reached, Series, Source, Unsent};
-use super::view::{DUPLICATE, FAILURE, RunView, State, UID};
+use super::view::{ARM, DUPLICATE, FAILURE, KIND, RunView, SPLIT, State, UID};
 use super::wire::{CreateRun, Key, Millis, Param, Run, RunStatus, Tag, TagValue, UpdateRun};
 use crate::base::canon;
 use crate::base::clock::{self, Stopwatch};
@@ -26,6 +27,8 @@ use crate::store::{Store, StoreError};
 
 /// Points that are gathered before they are sent.
 const GATHERED: usize = 1000;
+/// Points of one metric that are not accepted before it is given up.
+const HOPELESS: u32 = 3;
 /// Seconds between two notes of what was acknowledged: a lost one costs sending once more.
 const BETWEEN_NOTES: f64 = 1.0;
 
@@ -47,6 +50,8 @@ pub struct Tally {
     pub sent: Arc<AtomicU64>,
     /// What the server did not accept.
     pub rejected: Vec<Rejected>,
+    /// How often a metric, a parameter or a tag was not accepted, by name.
+    pub refusals: BTreeMap<String, u32>,
     /// What a person should know, each once.
     pub notes: BTreeSet<String>,
 }
@@ -100,13 +105,14 @@ pub fn status(state: State) -> RunStatus {
 }
 
 impl Pusher<'_> {
-    /// Brings a run to the server. `is_whole` says that the view has its files, so that the run can be finished.
+    /// Brings a run to the server. `is_whole` says that the view has its files, so that the run can be finished. Whether the
+    /// server shows this view then, and not one of another copy of the store that has come further.
     ///
     /// # Errors
     /// [`PushError`]; what was acknowledged until then stays so.
-    pub fn bring(&mut self, view: &RunView, is_whole: bool) -> Result<(), PushError> {
+    pub fn bring(&mut self, view: &RunView, is_whole: bool) -> Result<bool, PushError> {
         if view.state == State::Waiting {
-            return Ok(());
+            return Ok(false);
         }
         let mut cursor = self.cursors.read(view.uid)?;
         let before = cursor.clone();
@@ -117,9 +123,12 @@ impl Pusher<'_> {
         brought
     }
 
-    fn bring_all(&mut self, view: &RunView, is_whole: bool, cursor: &mut Cursor) -> Result<(), PushError> {
+    fn bring_all(&mut self, view: &RunView, is_whole: bool, cursor: &mut Cursor) -> Result<bool, PushError> {
         if !self.find_or_make(view, cursor)? {
-            return Ok(());
+            return Ok(false);
+        }
+        if cursor.status == Some(RunStatus::Finished) && view.state != State::Complete {
+            return Ok(false);
         }
         if view.state == State::UnderWay {
             self.set_state(view, cursor)?;
@@ -133,7 +142,7 @@ impl Pusher<'_> {
             self.bring_artifacts(view, cursor)?;
             self.set_state(view, cursor)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Knows the run again, or makes it. False where someone deleted it there.
@@ -170,6 +179,8 @@ impl Pusher<'_> {
                 artifact_uri: run.info.artifact_uri.clone(),
                 ..Cursor::default()
             };
+            // What was read for the other one is not there.
+            self.followers.retain(|(uid, _), _| *uid != view.uid);
         }
         if is_fresh || is_another {
             compare_said(view, &run, cursor);
@@ -202,18 +213,27 @@ impl Pusher<'_> {
             let request =
                 super::wire::LogBatch { run_id: &other.info.run_id, metrics: &[], params: &[], tags: &tags };
             self.client.log_batch(&request).map_err(of_run)?;
-            self.client.delete_run(&other.info.run_id).map_err(of_run)?;
+            // One that has points may be somebody's copy.
+            let is_empty = other.data.metrics.is_empty();
+            if is_empty {
+                self.client.delete_run(&other.info.run_id).map_err(of_run)?;
+            }
             self.tally.notes.insert(format!(
-                "a run was made twice at the same time: {} is in use, and {} was deleted",
-                chosen.info.run_id, other.info.run_id
+                "a run is there twice: {} is in use, and {} was {}",
+                chosen.info.run_id,
+                other.info.run_id,
+                if is_empty { "deleted" } else { "tagged as its duplicate" }
             ));
         }
         Ok(())
     }
 
     fn make(&mut self, view: &RunView, uid: &Uid) -> Result<Run, PushError> {
+        // What it is known again by. The other tags come with the rest: one that is not accepted must not stand in its way.
+        let known_by = [UID, KIND, ARM, SPLIT].map(Key::of);
+        let tags = view.tags.iter().filter(|(key, _)| known_by.contains(key));
         let tags: Vec<Tag> =
-            view.tags.iter().map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
+            tags.map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
         let start = Millis::of(view.started.unwrap_or_else(clock::unix_millis)).after(view.order);
         let request = CreateRun {
             experiment_id: &self.experiment,
@@ -242,11 +262,12 @@ impl Pusher<'_> {
 
     fn bring_tags(&mut self, view: &RunView, is_whole: bool, cursor: &mut Cursor) -> Result<(), PushError> {
         // Some tags come with files, which are not looked at while a run is under way.
-        let may_go = |key: &str| (is_whole || key == FAILURE) && !key.starts_with(NONFINITE);
+        let may_go =
+            |key: &str| (is_whole || key == FAILURE) && !key.starts_with(NONFINITE) && key != DUPLICATE;
         let gone = cursor.tags.keys().filter(|key| !view.tags.contains_key(&Key::of(key)) && may_go(key));
         for key in gone.cloned().collect::<Vec<_>>() {
             match self.client.delete_tag(&cursor.run, &key) {
-                Ok(()) | Err(Fault::Missing { .. }) => {
+                Ok(()) | Err(Fault::Missing { .. } | Fault::Rejected { .. }) => {
                     cursor.tags.remove(&key);
                 }
                 Err(fault) => return Err(of_run(fault).into()),
@@ -282,14 +303,28 @@ impl Pusher<'_> {
 
     /// Brings the points of all stages, as they come: there may be millions.
     fn bring_points(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
-        // Where this fails, the journals are read from the beginning again, and what was acknowledged is passed over.
         let mut followers = std::mem::take(self.followers);
+        let brought = self.bring_series(view, cursor, &mut followers);
+        if brought.is_err() {
+            // Its journals are read from the beginning again, and what was acknowledged is passed over.
+            followers.retain(|(uid, _), _| *uid != view.uid);
+        }
+        *self.followers = followers;
+        brought
+    }
+
+    fn bring_series(
+        &mut self,
+        view: &RunView,
+        cursor: &mut Cursor,
+        followers: &mut Followers,
+    ) -> Result<(), PushError> {
         let mut gathered: Vec<(Item, StageKey, String, Reached)> = Vec::with_capacity(GATHERED);
         let mut noted = Stopwatch::start();
         for series in &view.series {
             let mark = cursor.series.get(&series.stage).cloned().unwrap_or_default();
             let Series { prefix, stage, .. } = series;
-            series.unsent(self.store, view.uid, &mark, &mut followers, &mut |unsent: Unsent| {
+            series.unsent(self.store, view.uid, &mark, followers, &mut |unsent: Unsent| {
                 if let Some(tag) = nonfinite(prefix, &unsent, cursor) {
                     self.send(view, cursor, &[Item::Tag(tag)], &mut note_tag)?;
                 }
@@ -312,7 +347,6 @@ impl Pusher<'_> {
                 cursor.series.entry(series.stage).or_default().all_of = Some(*digest);
             }
         }
-        *self.followers = followers;
         Ok(())
     }
 
@@ -322,17 +356,19 @@ impl Pusher<'_> {
         cursor: &mut Cursor,
         gathered: &mut Vec<(Item, StageKey, String, Reached)>,
     ) -> Result<(), PushError> {
-        let mut marks = Vec::with_capacity(gathered.len());
-        let items: Vec<Item> = gathered
-            .drain(..)
-            .map(|(item, stage, key, reached)| {
-                marks.push((stage, key, reached));
-                item
-            })
-            .collect();
-        let mut marks = marks.into_iter();
-        self.send(view, cursor, &items, &mut |cursor, _| {
-            if let Some((stage, key, reached)) = marks.next() {
+        let mut marks: BTreeMap<(String, i64), (StageKey, String, Reached)> = BTreeMap::new();
+        let mut items = Vec::with_capacity(gathered.len());
+        for (item, stage, key, reached) in gathered.drain(..) {
+            if let Item::Metric(metric) = &item {
+                marks.insert((metric.key.as_str().to_owned(), metric.step.0), (stage, key, reached));
+            }
+            items.push(item);
+        }
+        self.send(view, cursor, &items, &mut |cursor, item| {
+            if let Item::Metric(metric) = item
+                && let Some((stage, key, reached)) =
+                    marks.remove(&(metric.key.as_str().to_owned(), metric.step.0))
+            {
                 cursor.series.entry(stage).or_default().keys.insert(key, reached);
             }
         })
@@ -399,8 +435,11 @@ impl Pusher<'_> {
             return Ok(());
         }
         let update = UpdateRun { run_id: &cursor.run, status, end_time: ended.map(Millis::of) };
-        self.client.update_run(&update).map_err(of_run)?;
-        self.tally.add(1);
+        match self.client.update_run(&update).map_err(of_run) {
+            Ok(()) => self.tally.add(1),
+            Err(Fault::Rejected { words }) => self.reject(view, "its state".to_owned(), words)?,
+            Err(fault) => return Err(fault.into()),
+        }
         (cursor.status, cursor.ended) = (Some(status), ended);
         Ok(())
     }
@@ -415,7 +454,8 @@ impl Pusher<'_> {
     ) -> Result<(), PushError> {
         let client = self.client;
         let run = cursor.run.clone();
-        send_all(
+        let refusals = RefCell::new(std::mem::take(&mut self.tally.refusals));
+        let sent = send_all(
             items,
             &mut |batch| match client.log_batch(&batch.request(&run)) {
                 Ok(()) => Ok(Outcome::Accepted),
@@ -424,19 +464,33 @@ impl Pusher<'_> {
                     fault => Err(PushError::from(fault)),
                 },
             },
-            &mut |items, outcome| {
+            &mut |item, outcome| {
                 match outcome {
-                    Ok(()) => self.tally.add(items.len()),
+                    Ok(()) => self.tally.add(1),
                     Err(words) => {
-                        for item in items {
-                            self.reject(view, item.words(), words.clone())?;
+                        let mut refusals = refusals.borrow_mut();
+                        let times = refusals.entry(item.name().to_owned()).or_default();
+                        *times += 1;
+                        match *times {
+                            times if times < HOPELESS => self.reject(view, item.words(), words.to_owned())?,
+                            HOPELESS => {
+                                self.reject(
+                                    view,
+                                    format!("{}, and all after it", item.words()),
+                                    words.to_owned(),
+                                )?;
+                            }
+                            _ => {}
                         }
                     }
                 }
-                items.iter().for_each(|item| note(cursor, item));
+                note(cursor, item);
                 Ok(())
             },
-        )
+            &|item| refusals.borrow().get(item.name()).is_some_and(|times| *times >= HOPELESS),
+        );
+        self.tally.refusals = refusals.into_inner();
+        sent
     }
 
     fn reject(&mut self, view: &RunView, what: String, words: String) -> Result<(), PushError> {
@@ -458,7 +512,7 @@ fn note_tag(cursor: &mut Cursor, item: &Item) {
 fn of_run(fault: Fault) -> Fault {
     match fault {
         Fault::Missing { words } => Fault::away(format!("the run is gone ({words})")),
-        Fault::Rejected { words } if words.contains("'active'") => {
+        Fault::Rejected { words } if words.contains("in the 'active' state") => {
             Fault::away(format!("the run was deleted meanwhile ({words})"))
         }
         other => other,

@@ -73,6 +73,11 @@ impl Server {
         }
         let mut url = Url::parse(uri)
             .map_err(|error| ServerError::Unreadable { uri: without_secrets(uri), why: error.to_string() })?;
+        if url.path().contains('@') {
+            let why = "it has an @ in its path; write one in a name or a password as %40, and a slash as %2F"
+                .to_owned();
+            return Err(ServerError::Unreadable { uri: without_secrets(uri), why });
+        }
         let named = (!url.username().is_empty())
             .then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())));
         // Neither can fail: the address has a host.
@@ -120,11 +125,11 @@ impl Server {
     }
 }
 
-/// An address as it may be shown: what stands between the scheme and an `@` is left out.
+/// An address as it may be shown: what stands between the scheme and the last `@` is left out, and what follows a `?`.
 fn without_secrets(uri: &str) -> String {
     let (scheme, rest) = uri.split_once("://").map_or(("", uri), |(scheme, rest)| (scheme, rest));
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let rest = rest[..end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
+    let rest = rest.rsplit('@').next().unwrap_or_default();
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
     if scheme.is_empty() { rest.to_owned() } else { format!("{scheme}://{rest}") }
 }
 
@@ -200,6 +205,10 @@ mod tests {
             "./mlruns",
             "ftp://ada:secret@lab",
             "http://ada:secret@",
+            "http://ada:sec/secret@lab",
+            "http://ada:p#secret@lab",
+            "http://secret:8080/x@lab",
+            "postgresql://lab/db?password=secret",
             "http://[::1",
         ] {
             let words = at(uri, &[]).unwrap_err().to_string();

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
-use super::cursor::{Cursors, ExperimentCursor};
+use super::cursor::Cursors;
 use super::fault::Fault;
-use super::known::{Uid, by_uid, is_edited};
+use super::known::{Uid, by_uid};
+use super::place;
 use super::push::{PushError, Pusher, Tally};
 use super::server::Server;
 use super::view::report;
 use super::view::run::Runs;
-use super::view::series::Followers;
-use super::view::{AtWork, Depth, NOTE, RunView, State, experiment, images};
+use super::view::series::{Followers, Source};
+use super::view::{AtWork, Depth, RunView, State, experiment, images};
 use super::wire::{NoteValue, Run};
 use crate::base::clock::Stopwatch;
 use crate::base::digest::Digest;
+use crate::plan::StageKey;
 use crate::store::lease::Leases;
 use crate::store::{Store, StoreError, StoredStudy};
 
@@ -26,6 +28,20 @@ pub struct Options {
     /// Experiments and runs that someone deleted on the server are taken back.
     pub restore: bool,
 }
+
+/// How much is brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// What was measured so far, and runs that are complete: while a study is run.
+    SoFar,
+    /// What a run of the study leaves: also files of what is not complete, and the report.
+    Rest,
+    /// Everything, whatever was brought before.
+    All,
+}
+
+/// What a run looked like when it was brought: its state, and its stages with whether they are done.
+type Shape = (State, Vec<(StageKey, bool)>);
 
 /// Brings one study to one server, as often as it is asked.
 #[derive(Debug)]
@@ -37,16 +53,28 @@ pub struct Sync<'a> {
     cursors: Cursors,
     options: Options,
     followers: Followers,
-    /// The runs that the server has said it has.
-    known: Option<BTreeMap<Uid, Vec<Run>>>,
+    /// What the server has said, until something goes wrong.
+    said: Option<Said>,
     /// Whether it has said so in this pass.
     is_fresh: bool,
     /// Runs of which nothing is left to be brought.
     settled: BTreeSet<Digest>,
+    /// What was brought of others.
+    shapes: BTreeMap<Digest, Shape>,
+    /// Keys of images, once there are some.
+    images: Vec<String>,
     /// What was done so far.
     pub tally: Tally,
     /// How long the last look at the store took, without the server.
     pub looked: Duration,
+}
+
+/// What a server has said of a study.
+#[derive(Debug)]
+struct Said {
+    experiment: String,
+    tags: BTreeMap<String, String>,
+    runs: BTreeMap<Uid, Vec<Run>>,
 }
 
 impl<'a> Sync<'a> {
@@ -61,21 +89,23 @@ impl<'a> Sync<'a> {
             cursors,
             options,
             followers: Followers::new(),
-            known: None,
+            said: None,
             is_fresh: false,
             settled: BTreeSet::new(),
+            shapes: BTreeMap::new(),
+            images: Vec::new(),
             tally: Tally::default(),
             looked: Duration::ZERO,
         }
     }
 
-    /// Brings all that there is, also files and the report of what is not complete. How many runs the server shows then.
+    /// Brings all that there is, whatever was brought before. How many runs the server shows then.
     ///
     /// # Errors
     /// [`PushError`]; the next call goes on from there.
     pub fn all(&mut self, at_work: &AtWork) -> Result<usize, PushError> {
-        self.known = None;
-        self.again_if_wrong(at_work, true)
+        self.said = None;
+        self.bring(at_work, Scope::All)
     }
 
     /// Brings what was measured so far, and runs that are complete.
@@ -83,137 +113,113 @@ impl<'a> Sync<'a> {
     /// # Errors
     /// [`PushError`]; the next call goes on from there.
     pub fn so_far(&mut self, at_work: &AtWork) -> Result<usize, PushError> {
-        self.again_if_wrong(at_work, false)
+        self.bring(at_work, Scope::SoFar)
+    }
+
+    /// Brings what is left when a study was run: also files of what is not complete, and the report. How many runs the
+    /// server shows then.
+    ///
+    /// # Errors
+    /// [`PushError`]; the next call goes on from there.
+    pub fn rest(&mut self, at_work: &AtWork) -> Result<usize, PushError> {
+        self.said = None;
+        self.bring(at_work, Scope::Rest)
     }
 
     /// Brings what there is; where that fails, nothing is believed the next time.
-    fn again_if_wrong(&mut self, at_work: &AtWork, is_last: bool) -> Result<usize, PushError> {
-        self.is_fresh = self.known.is_none();
-        let brought = self.pass(at_work, is_last);
+    fn bring(&mut self, at_work: &AtWork, scope: Scope) -> Result<usize, PushError> {
+        self.is_fresh = self.said.is_none();
+        let brought = self.pass(at_work, scope);
         if brought.is_err() {
-            self.known = None;
+            self.said = None;
+            self.shapes.clear();
         }
         brought
     }
 
-    fn pass(&mut self, at_work: &AtWork, is_last: bool) -> Result<usize, PushError> {
-        let (runs, mut settled) = (Arc::clone(&self.runs), std::mem::take(&mut self.settled));
+    fn pass(&mut self, at_work: &AtWork, scope: Scope) -> Result<usize, PushError> {
+        let runs = Arc::clone(&self.runs);
         let watch = Stopwatch::start();
-        let mut views = Vec::new();
+        let (mut views, mut shown) = (Vec::new(), 0);
         for member in &self.study.members {
-            if settled.contains(&member.run_id) && !is_last {
+            if scope != Scope::All && self.settled.contains(&member.run_id) {
+                shown += 1;
                 continue;
             }
             let view = runs.view(member, at_work, Depth::Points)?;
-            if view.state != State::Waiting {
+            let shape = shape_of(&view);
+            let is_under_way = shape.1.iter().any(|(_, is_done)| !is_done);
+            let is_old =
+                scope == Scope::SoFar && !is_under_way && self.shapes.get(&member.run_id) == Some(&shape);
+            shown += usize::from(view.state != State::Waiting);
+            if view.state != State::Waiting && !is_old {
                 views.push((member, view));
             }
         }
+        if self.images.is_empty() && !views.is_empty() {
+            self.images = images::keys(self.store, self.study)?;
+        }
         self.looked = watch.elapsed();
-        let mut shown = views.len();
-        if views.is_empty() {
-            self.settled = settled;
+        if shown == 0 || scope == Scope::SoFar && views.is_empty() {
             return Ok(shown);
         }
-        let experiment = self.experiment(None)?;
-        let mut pusher = self.pusher(experiment)?;
+        self.open(None)?;
         for (member, view) in views {
-            let is_whole = is_last || view.state == State::Complete;
+            let is_whole = scope != Scope::SoFar || view.state == State::Complete;
             let view = if is_whole { runs.view(member, at_work, Depth::Whole)? } else { view };
-            pusher.bring(&view, is_whole)?;
+            self.pusher()?.bring(&view, is_whole)?;
             if view.state == State::Complete {
-                settled.insert(member.run_id);
+                self.settled.insert(member.run_id);
+            } else {
+                self.shapes.insert(member.run_id, shape_of(&view));
             }
         }
-        self.settled = settled;
         // A report holds all points of a study at once, so it comes when they are there.
-        if is_last && let Some(report) = report::of(self.store, self.study, at_work)? {
-            let experiment = self.experiment(Some(&report.note))?;
-            self.pusher(experiment)?.bring(&report.view, true)?;
+        if scope != Scope::SoFar
+            && let Some(report) = report::of(self.store, self.study, at_work)?
+        {
             shown += 1;
+            if self.pusher()?.bring(&report.view, true)? {
+                self.describe(Some(&report.note))?;
+            }
         }
         Ok(shown)
     }
 
-    /// Who brings runs to an experiment, and knows which are there.
-    fn pusher(&mut self, experiment: String) -> Result<Pusher<'_>, PushError> {
-        if self.known.is_none() {
-            self.known = Some(by_uid(self.client.runs(&experiment, None)?));
+    /// Asks what the server has, and says what the experiment is about.
+    fn open(&mut self, note: Option<&NoteValue>) -> Result<(), PushError> {
+        if self.said.is_none() {
+            let (experiment, tags) = place::open(self.client, self.study, self.options.restore)?;
+            let runs = by_uid(self.client.runs(&experiment, None)?);
+            self.said = Some(Said { experiment, tags, runs });
+            self.describe(note)?;
         }
+        Ok(())
+    }
+
+    fn describe(&mut self, note: Option<&NoteValue>) -> Result<(), PushError> {
+        let Some(Said { experiment, tags, .. }) = &mut self.said else { return Ok(()) };
+        let about = (self.study, note, &*self.images);
+        place::describe(self.client, (experiment, tags), about, &self.cursors, &mut self.tally)
+    }
+
+    /// Who brings runs to the experiment, and knows which are there.
+    fn pusher(&mut self) -> Result<Pusher<'_>, PushError> {
+        let Some(said) = &mut self.said else {
+            return Err(Fault::away("the experiment is not open").into());
+        };
         Ok(Pusher {
             client: self.client,
             store: self.store,
             study: &self.study.ablation.name,
             cursors: &self.cursors,
-            experiment,
-            known: self.known.get_or_insert_default(),
+            experiment: said.experiment.clone(),
+            known: &mut said.runs,
             is_fresh: self.is_fresh,
             restore: self.options.restore,
             followers: &mut self.followers,
             tally: &mut self.tally,
         })
-    }
-
-    /// Finds the experiment, or makes it, and says what it is about.
-    fn experiment(&mut self, note: Option<&NoteValue>) -> Result<String, PushError> {
-        let name = experiment::name(self.study);
-        let found = self.client.experiment(&name)?;
-        let mut there: BTreeMap<String, Digest> = found
-            .iter()
-            .flat_map(|found| &found.tags)
-            .map(|tag| (tag.key.clone(), Digest::of(tag.value.as_bytes())))
-            .collect();
-        let id = match found {
-            None => self.client.create_experiment(&name).map_err(|fault| match fault {
-                // Another process was faster.
-                Fault::Exists { words } => Fault::away(words),
-                other => other,
-            })?,
-            Some(found) if found.lifecycle_stage != "deleted" => found.experiment_id,
-            Some(found) if self.options.restore => {
-                self.client.restore_experiment(&found.experiment_id)?;
-                found.experiment_id
-            }
-            Some(_) => {
-                return Err(Fault::refused(format!(
-                    "the experiment `{name}` was deleted on {}: restore it with `stpp mlflow sync --restore`, or on the \
-                     server with `mlflow gc` remove it for good",
-                    self.client.server().address()
-                ))
-                .into());
-            }
-        };
-        // A note that someone has written anew there stays, and one that is a report until there is a later report.
-        let noted = self.cursors.read_experiment()?;
-        let brought = noted.tags.get(NOTE).filter(|_| noted.experiment == id).copied();
-        let keeps_note =
-            is_edited(brought.as_ref(), there.get(NOTE)) || note.is_none() && there.contains_key(NOTE);
-        if let Some(brought) = brought.filter(|_| keeps_note) {
-            there.insert(NOTE.to_owned(), brought);
-        }
-        let mut cursor = ExperimentCursor { experiment: id.clone(), tags: there };
-        let images = images::keys(self.store, self.study)?;
-        for (key, value) in experiment::tags(self.study, note, &images) {
-            let digest = Digest::of(value.as_str().as_bytes());
-            let is_known = cursor.tags.get(key.as_str()) == Some(&digest);
-            if is_known || keeps_note && key.as_str() == NOTE {
-                continue;
-            }
-            match self.client.set_experiment_tag(&id, &key, &value) {
-                Ok(()) => self.tally.add(1),
-                Err(Fault::Rejected { words }) => {
-                    self.tally
-                        .notes
-                        .insert(format!("the server does not take the tag {}: {words}", key.as_str()));
-                }
-                Err(fault) => return Err(fault.into()),
-            }
-            cursor.tags.insert(key.as_str().to_owned(), digest);
-        }
-        if noted != cursor {
-            self.cursors.write_experiment(&cursor)?;
-        }
-        Ok(id)
     }
 
     /// Forgets what the server acknowledged.
@@ -222,6 +228,7 @@ impl<'a> Sync<'a> {
     /// Whatever removing reports.
     pub fn forget(&mut self) -> Result<(), StoreError> {
         self.settled.clear();
+        self.shapes.clear();
         self.followers.clear();
         self.cursors.forget()
     }
@@ -260,6 +267,11 @@ impl<'a> Sync<'a> {
     }
 }
 
+fn shape_of(view: &RunView) -> Shape {
+    let stages = view.series.iter().map(|series| (series.stage, matches!(series.source, Source::Done(..))));
+    (view.state, stages.collect())
+}
+
 /// The lease of whoever sends a study to a server.
 pub fn sender(server: &Server, study: &StoredStudy) -> String {
     format!("mlflow-{}-{}", server.fingerprint(), study.ablation.name)
@@ -271,6 +283,6 @@ pub fn sender(server: &Server, study: &StoredStudy) -> String {
 /// Whatever the file system reports.
 pub fn at_work(leases: &Leases, here: bool) -> Result<AtWork, StoreError> {
     let live = leases.live()?;
-    let stages = live.iter().filter_map(|live| Some(crate::plan::StageKey(live.name.parse().ok()?)));
+    let stages = live.iter().filter_map(|live| Some(StageKey(live.name.parse().ok()?)));
     Ok(AtWork { here, stages: stages.collect() })
 }

@@ -143,16 +143,20 @@ impl Running<'_> {
     /// # Errors
     /// Whatever reading and writing report.
     pub fn began(&self, now: u64) -> Result<u64, StoreError> {
-        let path = self.folder.join(BEGAN);
-        let noted =
-            fs::read_if_there(&path)?.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
-        match noted {
-            Some(noted) => Ok(noted),
-            None => {
-                fs::overwrite(&path, now.to_string().as_bytes())?;
-                Ok(now)
-            }
+        if let Some(noted) = self.has_begun()? {
+            return Ok(noted);
         }
+        fs::overwrite(&self.folder.join(BEGAN), now.to_string().as_bytes())?;
+        Ok(now)
+    }
+
+    /// When the first execution began, where that is noted.
+    ///
+    /// # Errors
+    /// Whatever reading reports.
+    pub fn has_begun(&self) -> Result<Option<u64>, StoreError> {
+        let noted = fs::read_if_there(&self.folder.join(BEGAN))?;
+        Ok(noted.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok()))
     }
 
     /// Notes why the stage failed.

@@ -61,15 +61,19 @@ fn a_training_that_fails_says_why_there() {
 #[test]
 fn an_interrupted_run_is_killed_there_and_finished_by_the_next_call() {
     let fake = Fake::start();
-    let test = Test::new().spec("tiny.toml", &specs::ablation("tiny", "[0]"));
+    let test = Test::new().spec("tiny.toml", &specs::ablation("tiny", "[0, 1]"));
     let uri = fake.uri();
     let args = ["exp", "run", "tiny.toml", "--mlflow", &uri];
-    let is_second_training =
-        |event: &serde_json::Value| event["event"] == "started" && event["stage"]["kind"] == "retrain";
-    test.signalled(args, "INT", is_second_training).code(5).stderr_has("mlflow: sent ");
+    // In the second seed: the first one is complete, and there is an interim report.
+    let is_second_seed = |event: &serde_json::Value| {
+        event["event"] == "started"
+            && event["stage"]["serves"].as_str().unwrap().contains("/1/")
+            && event["stage"]["kind"] == "retrain"
+    };
+    test.signalled(args, "INT", is_second_seed).code(5).stderr_has("mlflow: sent ");
     let statuses = |status: &str| plain(&fake.state()).values().filter(|run| run.status == status).count();
     assert!(statuses("KILLED") >= 1 && statuses("RUNNING") == 0, "{:?}", fake.state().runs.values());
-    test.run(args).success().stderr_has("0 pending, 5 runs");
-    assert_eq!(statuses("FINISHED"), 5);
-    assert_eq!(fake.state().runs.len(), 5);
+    test.run(args).success().stderr_has("0 pending, 9 runs");
+    assert_eq!((statuses("FINISHED"), fake.state().runs.len()), (9, 9));
+    test.run(["mlflow", "sync", "--to", &uri, "--verify"]).success().stdout_has(", 0 differ\n");
 }

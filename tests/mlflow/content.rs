@@ -180,7 +180,7 @@ fn runs_that_were_made_twice_become_one() {
     assert!(plain(&fake.state()) == whole);
     let twin = &fake.state().runs[&"f".repeat(32)];
     assert!(twin.deleted && twin.tags.contains_key("stpp.duplicate_of"));
-    assert!(sync.tally.notes.iter().any(|note| note.contains("made twice")), "{:?}", sync.tally.notes);
+    assert!(sync.tally.notes.iter().any(|note| note.contains("is there twice")), "{:?}", sync.tally.notes);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What was typed after `stpp mlflow`.
 
+use std::ffi::OsString;
+
 use clap::{Args as ClapArgs, Subcommand};
 
 use crate::cli::args::StoreArgs;
@@ -56,7 +58,7 @@ pub struct OpenArgs {
 pub struct TrackArgs {
     /// Send what is measured to this MLflow server as well; "" for none
     #[arg(long, value_name = "URI", env = "MLFLOW_TRACKING_URI", hide_env_values = true)]
-    pub mlflow: Option<String>,
+    pub mlflow: Option<OsString>,
     /// Wait at most so many seconds at the end for the server to have everything
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub mlflow_wait: f64,

@@ -27,14 +27,17 @@ impl Tracked {
     /// Begins to bring a study to the server that was named, if one was. An address that leads to none is told, and ends
     /// nothing.
     pub fn begin(args: &TrackArgs, mut screen: Box<dyn Sink>, store: &Store, study: &StoredStudy) -> Self {
-        let uri = args.mlflow.as_deref().filter(|uri| !uri.trim().is_empty());
-        let follow = uri.and_then(|uri| match super::server(uri) {
-            Ok(server) => Some(Follow::begin(server, store, study)),
-            Err(failure) => {
-                let message = format!("mlflow: {}; training goes on, and nothing is lost", failure.message());
+        let uri = args.mlflow.as_ref().map(|uri| uri.to_string_lossy());
+        let follow = uri.filter(|uri| !uri.trim().is_empty()).and_then(|uri| {
+            let begun =
+                super::server(&uri).map_err(|failure| failure.message().to_owned()).and_then(|server| {
+                    Follow::begin(server, store, study).map_err(|error| format!("no thread for it ({error})"))
+                });
+            let told = |words| {
+                let message = format!("mlflow: {words}; training goes on, and nothing is lost");
                 screen.take(&Event::Noted { message });
-                None
-            }
+            };
+            begun.map_err(told).ok()
         });
         Self { screen, follow, name: study.ablation.name.clone() }
     }

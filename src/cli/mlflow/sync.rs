@@ -61,10 +61,16 @@ pub(super) fn sync(args: &SyncArgs) -> Result<(), Failure> {
             Ok(client) => client,
             Err(fault) => return Err(of_fault(&fault)),
         };
+        let mut is_there = true;
         for study in &studies {
             let before = (totals.sent, totals.pending, totals.runs);
-            Sending { client: &client, store: &store, study, leases: &leases, args, wait }
-                .send(&mut totals)?;
+            let sending = Sending { client: &client, store: &store, study, leases: &leases, args, wait };
+            // A server that is away, or refuses, would do so again.
+            if is_there {
+                is_there = sending.send(&mut totals)?;
+            } else {
+                sending.count(&sending.sync(), &mut totals)?;
+            }
             if many {
                 let (sent, pending, runs) =
                     (totals.sent - before.0, totals.pending - before.1, totals.runs - before.2);
@@ -122,13 +128,15 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    fn send(&self, totals: &mut Totals) -> Result<(), Failure> {
+    /// Sends a study. Whether the server was there.
+    fn send(&self, totals: &mut Totals) -> Result<bool, Failure> {
         let Some(_lease) = self.turn()? else {
             totals.failure = Some(
                 Failure::new(FailureKind::Interrupted, "another process sends to this server at the moment")
                     .hint("an `stpp exp run` sends what it measures; try again when it has ended"),
             );
-            return self.count(&self.sync(), totals);
+            self.count(&self.sync(), totals)?;
+            return Ok(true);
         };
         let mut sync = self.sync();
         if self.args.again {
@@ -150,6 +158,7 @@ impl Sending<'_> {
             Ok(shown) => totals.runs += shown,
             Err(_) => self.count(&sync, totals)?,
         }
+        let is_there = brought.is_ok();
         match brought {
             Err(failure) => totals.failure = Some(failure),
             Ok(_) if self.args.verify => {
@@ -165,7 +174,7 @@ impl Sending<'_> {
             }
             Ok(_) => {}
         }
-        Ok(())
+        Ok(is_there)
     }
 
     fn sync(&self) -> Sync<'_> {
@@ -194,17 +203,17 @@ impl Sending<'_> {
     /// Brings the study, as often as it takes while something gets through. How many runs the server shows then.
     fn bring(&self, sync: &mut Sync<'_>) -> Result<usize, Failure> {
         let mut patience = Patience::default();
-        let mut since = Stopwatch::start();
+        let mut away: Option<Stopwatch> = None;
         loop {
             let before = sync.tally.sent();
             let asked = match sync.all(&at_work(self.leases, false)?) {
                 Ok(shown) => return Ok(shown),
                 Err(PushError::Fault(Fault::Away { words, retry_after })) => {
                     if sync.tally.sent() > before {
-                        since = Stopwatch::start();
+                        away = None;
                         patience.reset();
                     }
-                    if since.elapsed() >= self.wait {
+                    if away.get_or_insert_with(Stopwatch::start).elapsed() >= self.wait {
                         return Err(Failure::new(
                             FailureKind::Interrupted,
                             format!("failed to send everything: {words}"),
@@ -215,7 +224,7 @@ impl Sending<'_> {
                 }
                 Err(error) => return Err(of_error(error)?),
             };
-            let left = self.wait.saturating_sub(since.elapsed());
+            let left = self.wait.saturating_sub(away.map_or(Duration::ZERO, |away| away.elapsed()));
             std::thread::sleep(patience.next(asked).min(left.max(Duration::from_millis(10))));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{NOTE, saved};
+use super::{NOTE, NUMERICS, saved};
 use crate::mlflow::wire::{Key, NoteValue};
 use crate::store::StoredStudy;
 
@@ -22,6 +22,7 @@ pub fn tags(study: &StoredStudy, note: Option<&NoteValue>, images: &[String]) ->
         ("mlflow.experimentKind".to_owned(), NoteValue::cut("custom_model_development", "…")),
         ("mlflow.experiment.primaryMetric.name".to_owned(), NoteValue::cut("eval/miou", "…")),
         ("mlflow.experiment.primaryMetric.greaterIsBetter".to_owned(), NoteValue::cut("True", "…")),
+        (NUMERICS.to_owned(), NoteValue::cut(study.numerics.clone(), "…")),
         ("stpp.study".to_owned(), NoteValue::cut(study.digest.to_string(), "…")),
     ];
     // A view that is too long would be cut, and then be none.

@@ -40,10 +40,14 @@ pub const KIND: &str = "stpp.kind";
 pub const ARM: &str = "stpp.arm";
 /// The tag with the split's label.
 pub const SPLIT: &str = "stpp.split";
+/// The tag with the numerics class.
+pub const NUMERICS: &str = "stpp.numerics";
 /// The tag that says why a run failed.
 pub const FAILURE: &str = "stpp.failure";
 /// The tag that people read first, and may write anew.
 pub const NOTE: &str = "mlflow.note.content";
+/// The tag that tells which notes were brought: another one was written by people, and stays.
+pub const BROUGHT: &str = "stpp.note";
 /// The tag of a run that was made twice, and of which this is not the one in use.
 pub const DUPLICATE: &str = "stpp.duplicate_of";
 
@@ -121,6 +125,11 @@ impl AtWork {
         let mut steps = study.members.iter().flat_map(|member| &member.chain.steps);
         self.here || !self.stages.is_empty() && steps.any(|step| self.stages.contains(&step.key))
     }
+}
+
+/// What tells one note from another, in short.
+pub fn of_note(note: &str) -> String {
+    Digest::of(note.as_bytes()).to_string()[..16].to_owned()
 }
 
 /// How much of a run is looked at.

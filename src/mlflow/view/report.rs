@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AtWork, KIND, NOTE, RunView, State, UID};
+use super::{AtWork, BROUGHT, KIND, NOTE, NUMERICS, RunView, State, UID, of_note};
 use crate::base::digest::{Digest, Hasher};
 use crate::mlflow::wire::{Key, NoteValue, TagValue};
 use crate::report::scores::Scores;
@@ -22,11 +22,13 @@ pub struct Report {
     pub note: NoteValue,
 }
 
-/// What the run of a report is known again by: there is one per study and numerics class.
+/// What the run of a report is known again by. A study with other arms or seeds has another report: what is brought once
+/// as the mean of an arm stays.
 pub fn uid(study: &StoredStudy) -> Digest {
     Hasher::new("stpp report run v1")
         .field(study.ablation.name.as_bytes())
         .field(study.numerics.as_bytes())
+        .field(study.digest.as_bytes())
         .finish()
 }
 
@@ -57,16 +59,18 @@ pub fn of(store: &Store, study: &StoredStudy, at_work: &AtWork) -> Result<Option
         () if at_work.on(study) => State::UnderWay,
         () => State::Stopped,
     };
+    let more = format!("The whole of it is the artifact `{FILE}`.");
+    let note = TagValue::cut(text.clone(), &more);
     let tags = [
         (UID, uid(study).to_string()),
         (KIND, "report".to_owned()),
         ("stpp.study", study.digest.to_string()),
-        ("stpp.numerics", study.numerics.clone()),
+        (NUMERICS, study.numerics.clone()),
         ("mlflow.source.name", format!("stpp report {}", study.ablation.name)),
         ("mlflow.source.type", "LOCAL".to_owned()),
-        (NOTE, text.clone()),
+        (BROUGHT, of_note(note.as_str())),
+        (NOTE, note.as_str().to_owned()),
     ];
-    let more = format!("The whole of it is the artifact `{FILE}`.");
     let mut view = RunView {
         uid: uid(study),
         name: "report".to_owned(),
@@ -78,7 +82,7 @@ pub fn of(store: &Store, study: &StoredStudy, at_work: &AtWork) -> Result<Option
         tags: tags.into_iter().map(|(key, value)| (Key::of(key), TagValue::cut(value, &more))).collect(),
         inputs: Vec::new(),
         series: Vec::new(),
-        values: means(&facts.study),
+        values: if complete { means(&facts.study) } else { BTreeMap::new() },
         system: Vec::new(),
         artifacts,
     };

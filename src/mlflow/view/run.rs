@@ -6,9 +6,13 @@ use serde_json::json;
 
 use super::params::Distinctions;
 use super::series::{Series, prefix};
-use super::{ARM, AtWork, Depth, FAILURE, KIND, NOTE, RunView, SPLIT, State, UID, images, system, table};
+use super::{
+    ARM, AtWork, BROUGHT, Depth, FAILURE, KIND, NOTE, NUMERICS, RunView, SPLIT, State, UID, images, of_note,
+    system, table,
+};
 use crate::base::canon;
 use crate::mlflow::wire::{Dataset, Input, Key, Said, TagValue};
+use crate::plan::graph::Want;
 use crate::report::query;
 use crate::report::rows;
 use crate::spec::ablation::Member;
@@ -65,7 +69,11 @@ impl<'a> Runs<'a> {
         let mut done = 0;
         let (mut failure, mut has_begun) = (None, false);
         for step in &member.chain.steps {
-            let is_done = store.record(step.kind, step.key)?.is_some();
+            let is_done = store.record(step.kind, step.key)?.is_some_and(|record| {
+                // Another study may have wanted fewer looks at the result.
+                let seen = |look: &u64| record.values.contains_key(&Want::Validation(*look).to_string());
+                Some(step.key) != member.chain.result || member.chain.looks.iter().all(seen)
+            });
             done += usize::from(is_done);
             // What is prepared once for all says nothing of a run.
             has_begun |= is_done && step.kind.trains();
@@ -84,14 +92,16 @@ impl<'a> Runs<'a> {
                 view.system.extend(system::samples(&prefix(step.kind, step.role), &costs));
             }
             if !is_done {
-                failure = failure.or(store.running(step.kind, step.key).failure()?);
+                let running = store.running(step.kind, step.key);
+                failure = failure.or(running.failure()?);
+                view.started = view.started.into_iter().chain(running.has_begun()?).min();
             }
         }
         view.state = match failure {
             _ if done == member.chain.steps.len() => State::Complete,
             _ if !has_begun => State::Waiting,
             Some(words) => {
-                view.tag(FAILURE, &words);
+                view.tag(FAILURE, &without_folders(&words));
                 State::Failed
             }
             None if at_work.on(study) => State::UnderWay,
@@ -150,9 +160,10 @@ impl<'a> Runs<'a> {
             ("stpp.study", study.digest.to_string()),
             ("stpp.spec_id", member.spec_id.to_string()),
             ("stpp.experiment_id", member.experiment_id.to_string()),
-            ("stpp.numerics", study.numerics.clone()),
+            (NUMERICS, study.numerics.clone()),
             ("mlflow.source.name", format!("stpp exp run ({})", study.ablation.name)),
             ("mlflow.source.type", "LOCAL".to_owned()),
+            (BROUGHT, of_note(&about)),
             (NOTE, about),
         ];
         if arm.is_some_and(|arm| arm.oracle) {
@@ -266,6 +277,18 @@ impl RunView {
     }
 }
 
+/// Words without the folders that they name: those are of one machine, and a server has many readers.
+fn without_folders(words: &str) -> String {
+    let short = |word: &str| {
+        let start = word.find(|c: char| !"`'\"(".contains(c)).unwrap_or(0);
+        match word[start..].starts_with('/').then(|| word.rsplit_once('/')).flatten() {
+            Some((_, file)) => format!("{}…/{file}", &word[..start]),
+            None => word.to_owned(),
+        }
+    };
+    words.split(' ').map(short).collect::<Vec<_>>().join(" ")
+}
+
 /// The results in the only row of a table of runs.
 fn results(runs: &Table) -> BTreeMap<Key, f64> {
     let mut values = BTreeMap::new();
@@ -348,6 +371,12 @@ pub mod tests {
             assert_eq!(view.order, at as i64);
             assert!(view.artifacts.is_empty() && seen.insert(view.name));
         }
+    }
+
+    #[test]
+    fn words_for_a_server_name_no_folder() {
+        let words = "failed to read `/home/ada/x/a.png`: (/data/b) and/or c: No such file";
+        assert_eq!(without_folders(words), "failed to read `…/a.png`: (…/b) and/or c: No such file");
     }
 
     #[test]

@@ -362,6 +362,12 @@ impl Client {
     fn unreachable(&self, error: reqwest::Error) -> Fault {
         let address = self.server.address();
         let why = words(&error);
+        if why.contains("InvalidContentType") {
+            let plain = address.replacen("https://", "http://", 1);
+            return Fault::refused(format!(
+                "{address} answers without TLS: use {plain}, or the port that has TLS"
+            ));
+        }
         // What the other side says of our certificate, or of there being none.
         if why.contains("alert: Certificate") || why.contains("alert: BadCertificate") {
             return Fault::refused(format!(

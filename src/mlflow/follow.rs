@@ -30,6 +30,8 @@ const SHARE: u32 = 100;
 const AT_LEAST: Duration = Duration::from_secs(60);
 /// Between two tries at a server that has refused: someone may have mended it.
 const BETWEEN_REFUSALS: Duration = Duration::from_secs(600);
+/// Between two glances at whether the user wants to wait.
+const BETWEEN_GLANCES: Duration = Duration::from_millis(100);
 /// For counting what is pending, when the wait for the server is over.
 const FOR_COUNTING: Duration = Duration::from_secs(2);
 
@@ -74,6 +76,8 @@ pub struct End {
     pub rejected: usize,
     /// Why something is pending.
     pub trouble: Option<String>,
+    /// Whether another process sends the study at the moment.
+    pub elsewhere: bool,
 }
 
 impl Follow {
@@ -108,8 +112,8 @@ impl Follow {
     }
 
     /// Says that the run has ended, and waits for all to be brought, but not longer than `wait`: the thread goes with the
-    /// process, and what it has not brought until then is pending.
-    pub fn finish(&self, wait: Duration) -> End {
+    /// process, and what it has not brought until then is pending. `gives_up` says whether the user wants to wait no longer.
+    pub fn finish(&self, wait: Duration, gives_up: &dyn Fn() -> bool) -> End {
         let mut said = self.shared.said();
         said.finish = true;
         self.shared.changed.notify_all();
@@ -118,13 +122,26 @@ impl Follow {
             if let Some(end) = said.end.take() {
                 return end;
             }
-            let Some(left) = wait.checked_sub(watch.elapsed()) else { break };
+            let Some(left) = wait.checked_sub(watch.elapsed()).filter(|_| !gives_up()) else { break };
+            let left = left.min(BETWEEN_GLANCES);
             said = self.shared.changed.wait_timeout(said, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(said);
         let (pending, runs) = self.count().unzip();
-        let trouble = Some(format!("{} s were not enough", wait.as_secs_f64()));
-        End { sent: self.shared.sent(), pending, runs: runs.unwrap_or_default(), rejected: 0, trouble }
+        let trouble = if gives_up() {
+            "interrupted".to_owned()
+        } else {
+            format!("{} s were not enough", wait.as_secs_f64())
+        };
+        let trouble = Some(trouble);
+        End {
+            sent: self.shared.sent(),
+            pending,
+            runs: runs.unwrap_or_default(),
+            rejected: 0,
+            trouble,
+            elsewhere: false,
+        }
     }
 
     /// What is pending, if it can be counted in a moment.
@@ -178,6 +195,8 @@ struct Following<'a> {
     trouble: Trouble,
     /// How long the server asks to be left alone.
     asked: Option<Duration>,
+    /// Whether another process sends at the end.
+    elsewhere: bool,
     /// What a person was told since all was well.
     told: BTreeSet<String>,
     /// Runs that the server shows, when it has everything.
@@ -195,6 +214,7 @@ impl<'a> Following<'a> {
             patience: Patience::default(),
             trouble: Trouble::None,
             asked: None,
+            elsewhere: false,
             told: BTreeSet::new(),
             shown: None,
         }
@@ -222,6 +242,9 @@ impl<'a> Following<'a> {
             for note in std::mem::take(&mut sync.tally.notes) {
                 self.note(note);
             }
+            if is_last && self.elsewhere {
+                return End { elsewhere: true, ..End::default() };
+            }
             // A server that was there until now gets the time that the run waits.
             if is_last && (trouble.is_none() || self.trouble == Trouble::Refused || was_away) {
                 return self.end(&sync, trouble);
@@ -243,7 +266,10 @@ impl<'a> Following<'a> {
     fn look(&mut self, client: &Client, sync: &mut Sync<'_>, is_last: bool) -> Option<String> {
         match self.take_turn(client) {
             Ok(true) => {}
-            Ok(false) if is_last => return Some("another process sends to the same server".to_owned()),
+            Ok(false) if is_last => {
+                self.elsewhere = true;
+                return Some("another process sends to the same server".to_owned());
+            }
             Ok(false) => return None,
             Err(words) => return Some(words),
         }
@@ -303,7 +329,17 @@ impl<'a> Following<'a> {
             Ok((pending, runs)) => (Some(pending), runs),
             Err(_) => (None, 0),
         };
-        End { sent: sync.tally.sent(), pending, runs, rejected: sync.tally.rejected.len(), trouble }
+        // What was told stands above.
+        let trouble =
+            trouble.filter(|trouble| !self.told.iter().any(|told| told.starts_with(trouble.as_str())));
+        End {
+            sent: sync.tally.sent(),
+            pending,
+            runs,
+            rejected: sync.tally.rejected.len(),
+            trouble,
+            elsewhere: false,
+        }
     }
 
     /// Tells something once.

@@ -8,6 +8,9 @@ use super::view::saved::VIEWS;
 use super::view::{UID, report};
 use crate::store::StoredStudy;
 
+/// Shows the menu for training models, and not the one for conversations.
+const TRAINING: &str = "workflowType=machine_learning";
+
 /// What there is to see of a study, with its address; nothing where the server has nothing of it.
 ///
 /// # Errors
@@ -19,14 +22,17 @@ pub fn links(client: &Client, study: &StoredStudy) -> Result<Vec<(&'static str, 
     }
     let id = &found.experiment_id;
     let page = format!("{}/#/experiments/{id}", client.server().address());
-    let mut links = vec![("runs", format!("{page}/runs"))];
+    let mut links = vec![("Runs", format!("{page}/runs?{TRAINING}"))];
     for (view, title) in VIEWS {
         let mode = if view == "stpp-table" { "" } else { "compareRunsMode=CHART&" };
-        links.push((title, format!("{page}/runs?{mode}viewStateShareKey={view}")));
+        links.push((title, format!("{page}/runs?{mode}viewStateShareKey={view}&{TRAINING}")));
     }
     let runs = client.runs(id, Some(&format!("tags.`{UID}` = '{}'", report::uid(study))))?;
     if let Some(run) = in_use(&runs) {
-        links.push(("Report", format!("{page}/runs/{}/artifacts/{}", run.info.run_id, report::FILE)));
+        links.push((
+            "Report",
+            format!("{page}/runs/{}/artifacts/{}?{TRAINING}", run.info.run_id, report::FILE),
+        ));
     }
     Ok(links)
 }

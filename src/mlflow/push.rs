@@ -123,6 +123,22 @@ impl Pusher<'_> {
         brought
     }
 
+    /// Closes a run that was made there, and of which nothing is here: it was to be done later, or was cleared away.
+    ///
+    /// # Errors
+    /// [`PushError`].
+    pub fn close(&mut self, view: &RunView) -> Result<(), PushError> {
+        let known = self.known.get(&Uid::of(view)).and_then(|runs| in_use(runs));
+        let is_open =
+            |run: &&Run| run.info.status == RunStatus::Running && run.info.lifecycle_stage != "deleted";
+        if let Some(run) = known.filter(is_open) {
+            let update = UpdateRun { run_id: &run.info.run_id, status: RunStatus::Killed, end_time: None };
+            self.client.update_run(&update).map_err(of_run)?;
+            self.tally.add(1);
+        }
+        Ok(())
+    }
+
     fn bring_all(&mut self, view: &RunView, is_whole: bool, cursor: &mut Cursor) -> Result<bool, PushError> {
         if !self.find_or_make(view, cursor)? {
             return Ok(false);

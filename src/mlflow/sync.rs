@@ -140,13 +140,17 @@ impl<'a> Sync<'a> {
     fn pass(&mut self, at_work: &AtWork, scope: Scope) -> Result<usize, PushError> {
         let runs = Arc::clone(&self.runs);
         let watch = Stopwatch::start();
-        let (mut views, mut shown) = (Vec::new(), 0);
+        let (mut views, mut waiting, mut shown) = (Vec::new(), Vec::new(), 0);
         for member in &self.study.members {
             if scope != Scope::All && self.settled.contains(&member.run_id) {
                 shown += 1;
                 continue;
             }
             let view = runs.view(member, at_work, Depth::Points)?;
+            if view.state == State::Waiting && scope != Scope::SoFar {
+                waiting.push(view);
+                continue;
+            }
             let shape = shape_of(&view);
             let is_under_way = shape.1.iter().any(|(_, is_done)| !is_done);
             let is_old =
@@ -173,6 +177,9 @@ impl<'a> Sync<'a> {
             } else {
                 self.shapes.insert(member.run_id, shape_of(&view));
             }
+        }
+        for view in waiting {
+            self.pusher()?.close(&view)?;
         }
         // A report holds all points of a study at once, so it comes when they are there.
         if scope != Scope::SoFar

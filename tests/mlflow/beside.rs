@@ -38,7 +38,7 @@ fn a_run_that_does_not_wait_says_how_much_is_pending() {
     let line =
         said.lines().find(|line| line.starts_with("mlflow: sent ")).unwrap_or_else(|| panic!("{said}"));
     assert!(
-        line.contains("0 s were not enough") && line.contains("`stpp mlflow sync tiny` sends them"),
+        line.contains("0 s were not enough") && line.contains("`stpp mlflow sync tiny --to http://127.0.0.1"),
         "{line}"
     );
     test.run(["mlflow", "sync", "--to", &fake.uri(), "--verify"]).success().stdout_has(" 0 pending, 5 runs");

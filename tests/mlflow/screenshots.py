@@ -13,6 +13,7 @@ import urllib.request
 
 from playwright.sync_api import sync_playwright
 
+TRAINING = "workflowType=machine_learning"
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
@@ -38,17 +39,17 @@ def pages(uri, name):
     run = next(run for run in of_kind("cell") if "mlflow.loggedImages" in tags(run))["info"]["run_id"]
     page = f"{uri}/#/experiments/{experiment}"
     return [
-        ("table", f"{page}/runs?viewStateShareKey=stpp-table", "eval/miou"),
-        ("arms", f"{page}/runs?compareRunsMode=CHART&viewStateShareKey=stpp-arm", "student/val/miou"),
-        ("factors", f"{page}/runs?compareRunsMode=CHART&viewStateShareKey=stpp-factors", "Factors"),
-        ("labels", f"{page}/runs?compareRunsMode=CHART&viewStateShareKey=stpp-labels", "Pseudo labels"),
-        ("report", f"{page}/runs/{report}/artifacts/report.md", "Answer"),
-        ("report-run", f"{page}/runs/{report}", "report"),
-        ("run", f"{page}/runs/{run}", "stpp exp verify"),
-        ("run-metrics", f"{page}/runs/{run}/model-metrics", "student"),
-        ("run-system", f"{page}/runs/{run}/system-metrics", "system"),
-        ("run-table", f"{page}/runs/{run}/artifacts/eval/classes.json", "background"),
-        ("run-images", f"{page}/runs/{run}/artifacts/images", "images"),
+        ("table", f"{page}/runs?viewStateShareKey=stpp-table&{TRAINING}", "eval/miou"),
+        ("arms", f"{page}/runs?compareRunsMode=CHART&viewStateShareKey=stpp-arm&{TRAINING}", "student/val/miou"),
+        ("factors", f"{page}/runs?compareRunsMode=CHART&viewStateShareKey=stpp-factors&{TRAINING}", "Factors"),
+        ("labels", f"{page}/runs?compareRunsMode=CHART&viewStateShareKey=stpp-labels&{TRAINING}", "Pseudo labels"),
+        ("report", f"{page}/runs/{report}/artifacts/report.md?{TRAINING}", "Answer"),
+        ("report-run", f"{page}/runs/{report}?{TRAINING}", "report"),
+        ("run", f"{page}/runs/{run}?{TRAINING}", "stpp exp verify"),
+        ("run-metrics", f"{page}/runs/{run}/model-metrics?{TRAINING}", "student"),
+        ("run-system", f"{page}/runs/{run}/system-metrics?{TRAINING}", "system"),
+        ("run-table", f"{page}/runs/{run}/artifacts/eval/classes.json?{TRAINING}", "background"),
+        ("run-images", f"{page}/runs/{run}/artifacts/images?{TRAINING}", "images"),
     ]
 
 

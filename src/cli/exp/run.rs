@@ -53,8 +53,8 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     })?;
     let folder = target::report_folder(args.out.as_deref(), &study.stored.ablation.name);
     let device = chosen.device;
-    let mut tracked = Tracked::begin(&args.track, sink, &store, &study.stored);
-    let mut executor = Executor { store: &store, device, sink: &mut tracked, stop, settings };
+    let mut tracked = Tracked::begin(args, sink, &store, &study.stored);
+    let mut executor = Executor { store: &store, device, sink: &mut tracked, stop: stop.clone(), settings };
     let trained = train(&mut executor, &study, &mut damage);
     let written = match &trained {
         Ok((_, facts)) => report::write_facts(&store, facts, &folder),
@@ -63,12 +63,10 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
             output::remark(&format!("interim report, marked incomplete: {}", written.display()));
         }),
     };
-    match tracked.finish(patience) {
-        Some(words) => output::remark(&words),
-        None if args.screen.quiet || args.screen.json => {}
-        None => output::remark(
+    if !tracked.finish(patience, &stop) && !args.screen.quiet && !args.screen.json {
+        output::remark(
             "no MLflow server: `stpp mlflow sync` shows this study on one, now or later (MLFLOW_TRACKING_URI names it)",
-        ),
+        );
     }
     let (mut summary, written) = (trained?.0, written?);
     if !args.screen.json {

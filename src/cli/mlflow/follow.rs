@@ -1,10 +1,13 @@
 //! A server beside `stpp exp run`: how it is named, what is said of it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::args::TrackArgs;
+use crate::cli::args::RunArgs;
 use crate::cli::failure::Failure;
 use crate::mlflow::follow::{End, Follow};
+use crate::run::signal::Stop;
 use crate::run::{Event, Sink};
 use crate::store::{Store, StoredStudy};
 
@@ -12,7 +15,10 @@ use crate::store::{Store, StoredStudy};
 pub struct Tracked {
     screen: Box<dyn Sink>,
     follow: Option<Follow>,
-    name: String,
+    /// The command that sends what is pending.
+    later: String,
+    /// Whether a server was named.
+    is_named: bool,
 }
 
 /// How long the end of a run waits for a server.
@@ -26,11 +32,21 @@ pub fn patience(args: &TrackArgs) -> Result<Duration, Failure> {
 impl Tracked {
     /// Begins to bring a study to the server that was named, if one was. An address that leads to none is told, and ends
     /// nothing.
-    pub fn begin(args: &TrackArgs, mut screen: Box<dyn Sink>, store: &Store, study: &StoredStudy) -> Self {
-        let uri = args.mlflow.as_ref().map(|uri| uri.to_string_lossy());
-        let follow = uri.filter(|uri| !uri.trim().is_empty()).and_then(|uri| {
+    pub fn begin(args: &RunArgs, mut screen: Box<dyn Sink>, store: &Store, study: &StoredStudy) -> Self {
+        let uri = args.track.mlflow.as_ref().map(|uri| uri.to_string_lossy());
+        let uri = uri.filter(|uri| !uri.trim().is_empty());
+        let is_named = uri.is_some();
+        let mut later = format!("stpp mlflow sync {}", study.ablation.name);
+        // What stands in the variables need not be typed.
+        if args.store.store != Path::new(".stpp") && std::env::var_os("STPP_STORE").is_none() {
+            later.push_str(&format!(" --store {}", args.store.store.display()));
+        }
+        let follow = uri.and_then(|uri| {
             let begun =
                 super::server(&uri).map_err(|failure| failure.message().to_owned()).and_then(|server| {
+                    if std::env::var_os("MLFLOW_TRACKING_URI").is_none() {
+                        later.push_str(&format!(" --to {}", server.address()));
+                    }
                     Follow::begin(server, store, study).map_err(|error| format!("no thread for it ({error})"))
                 });
             let told = |words| {
@@ -39,17 +55,20 @@ impl Tracked {
             };
             begun.map_err(told).ok()
         });
-        Self { screen, follow, name: study.ablation.name.clone() }
+        Self { screen, follow, later, is_named }
     }
 
-    /// Waits for the server, and says what it has; nothing where there is none.
-    pub fn finish(mut self, wait: Duration) -> Option<String> {
-        let follow = self.follow.take()?;
-        let end = follow.finish(wait);
+    /// Waits for the server, unless the user gives up, and says what it has. Whether a server was named.
+    pub fn finish(mut self, wait: Duration, stop: &Stop) -> bool {
+        let Some(follow) = self.follow.take() else { return self.is_named };
+        // Whoever has stopped the training has not yet said anything about the wait for the server.
+        let was_stopped = stop.requested();
+        let end = follow.finish(wait, &|| !was_stopped && stop.requested());
         for message in follow.notes() {
             self.screen.take(&Event::Noted { message });
         }
-        Some(words(&end, &self.name))
+        self.screen.take(&Event::Noted { message: words(&end, &self.later) });
+        true
     }
 }
 
@@ -62,14 +81,16 @@ impl Sink for Tracked {
     }
 }
 
-fn words(end: &End, name: &str) -> String {
-    let later = format!("`stpp mlflow sync {name}` sends them");
+fn words(end: &End, later: &str) -> String {
+    if end.elsewhere {
+        return "mlflow: another process sends this study to the server".to_owned();
+    }
     let mut words = format!("mlflow: {}", totals(end.sent, end.pending, end.runs));
     if let Some(trouble) = &end.trouble {
         words.push_str(&format!(" ({trouble})"));
     }
     if end.pending != Some(0) {
-        words.push_str(&format!(": {later}"));
+        words.push_str(&format!(": `{later}` sends them"));
     }
     if end.rejected > 0 {
         words.push_str(&format!(

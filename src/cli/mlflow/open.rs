@@ -23,7 +23,7 @@ pub(super) fn open(args: &OpenArgs) -> Result<(), Failure> {
         let name = &study.ablation.name;
         if found.is_empty() {
             output::remark(&format!(
-                "{name}: {address} has nothing of it yet; `stpp mlflow sync {name}` sends it"
+                "{name}: {address} has nothing of it, or it was deleted there; `stpp mlflow sync {name}` sends it, and takes it back with --restore"
             ));
             continue;
         }

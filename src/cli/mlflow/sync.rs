@@ -1,5 +1,6 @@
 //! `stpp mlflow sync`: a server has what the store has.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -44,11 +45,16 @@ pub(super) fn sync(args: &SyncArgs) -> Result<(), Failure> {
     if to.is_empty() {
         return Err(super::no_server());
     }
-    let servers = to.into_iter().map(|uri| super::server(uri)).collect::<Result<Vec<_>, _>>()?;
+    let mut servers = to.into_iter().map(|uri| super::server(uri)).collect::<Result<Vec<_>, _>>()?;
+    let mut seen = BTreeSet::new();
+    servers.retain(|server| seen.insert(server.fingerprint()));
     // Cursors are written into it.
     Store::open_to_read(&args.store.store)?;
     let store = Store::open(&args.store.store)?;
     let studies = super::studies(&store, &args.names)?;
+    if studies.is_empty() {
+        output::remark("the store has no ablation yet");
+    }
     let leases = store.leases(Pace::default());
     let _presence = leases.presence(|live| {
         output::remark(&format!("waiting until {} has cleared the store", live.words()));
@@ -107,8 +113,9 @@ fn end(totals: Totals) -> Result<(), Failure> {
         return Err(failure);
     }
     if !totals.audit.differences.is_empty() {
-        return Err(Failure::new(FailureKind::Damage, "the server does not have what the store has")
-            .hint("`stpp mlflow sync --again` sends everything again; what the server has twice, it can't be made to forget"));
+        return Err(Failure::new(FailureKind::Damage, "the server and the store differ")
+            .hint("what the server lacks, `--again` sends again, and what was deleted there, `--restore` takes back")
+            .hint("points that the server has too many can't be taken back: delete the run there, and sync again"));
     }
     if totals.rejected > 0 {
         let message = format!("the server did not accept {} records", totals.rejected);

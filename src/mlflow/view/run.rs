@@ -12,7 +12,9 @@ use super::{
 };
 use crate::base::canon;
 use crate::mlflow::wire::{Dataset, Input, Key, Said, TagValue};
+use crate::plan::Kind;
 use crate::plan::graph::Want;
+use crate::plan::recipe::Step;
 use crate::report::query;
 use crate::report::rows;
 use crate::spec::ablation::Member;
@@ -77,7 +79,9 @@ impl<'a> Runs<'a> {
             done += usize::from(is_done);
             // What is prepared once for all says nothing of a run.
             has_begun |= is_done && step.kind.trains();
-            if let Some(series) = Series::of(store, step)? {
+            if step.kind != Kind::Prepare
+                && let Some(series) = Series::of(store, step)?
+            {
                 has_begun = true;
                 view.series.push(series);
             }
@@ -89,7 +93,7 @@ impl<'a> Runs<'a> {
                         format!("{} values of {} {}", costs.faults.len(), step.kind, step.key.short());
                     view.tag("stpp.replay_mismatch", &faults);
                 }
-                view.system.extend(system::samples(&prefix(step.kind, step.role), &costs));
+                view.system.extend(system::samples(&self.system_name(member, step), &costs));
             }
             if !is_done {
                 let running = store.running(step.kind, step.key);
@@ -114,6 +118,16 @@ impl<'a> Runs<'a> {
             self.add_files(member, resolved, &long, &mut view)?;
         }
         Ok(view)
+    }
+
+    /// What a stage is called among system metrics: of two evaluations each has its own name.
+    fn system_name(&self, member: &StoredMember, step: &Step) -> String {
+        let name = prefix(step.kind, step.role);
+        match Some(step.key) {
+            key if key == member.chain.val => format!("{name}_val"),
+            key if key == member.chain.test => format!("{name}_test"),
+            _ => name,
+        }
     }
 
     fn resolved(&self, member: &StoredMember) -> &'a Member {
@@ -312,7 +326,6 @@ pub mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::plan::Kind;
 
     /// A store that was written once; the first run of its study is complete.
     pub fn store() -> Store {

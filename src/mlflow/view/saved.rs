@@ -1,12 +1,16 @@
 //! Views of an experiment that are saved with it: charts by arm, a table, the factors, pseudo labels. A server keeps each as a tag
 //! whose value is JSON, in the form of its own pages. That form is nowhere promised, so pictures are taken of them
-//! (`tests/mlflow/screenshots.py`), and what does not open is only a view.
+//! (`tests/mlflow/screenshots.py`), and what does not open is only a view. Tried with 3.17.2: titles of charts are not shown,
+//! a parallel plot leaves out runs without one of its parameters, and widths count for columns that have a place.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::KIND;
 use super::params::Distinctions;
 use super::series::prefix;
+use super::system::KEYS as SYSTEM;
 use crate::plan::{Kind, Role};
 use crate::store::StoredStudy;
 
@@ -30,23 +34,42 @@ pub const VIEWS: [(&str, &str); 4] = [
 /// The result that views are about.
 const RESULT: &str = "eval/miou";
 
+/// Characters of a tag of an experiment.
+const LONGEST: usize = 20_000;
+
 /// Runs that a chart shows; more are slow in any browser.
 const SHOWN: usize = 100;
 
-/// Factors that are columns, or axes.
-const MOST_FACTORS: usize = 8;
+/// Factors that are columns.
+const MOST_COLUMNS: usize = 8;
+
+/// Factors that are axes, beside arm and result: more can't be read.
+const MOST_AXES: usize = 3;
+
+/// Widths of columns in pixels: a result with all its digits, a word, a number.
+const WIDE: u32 = 160;
+const NARROW: u32 = 70;
 
 /// The views of a study, with images of these keys.
 pub fn views(study: &StoredStudy, images: &[String]) -> Vec<View> {
     let distinctions = Distinctions::of(&study.ablation);
-    let factors: Vec<&str> = distinctions.keys().take(MOST_FACTORS).collect();
+    let factors: Vec<&str> = distinctions.keys().take(MOST_COLUMNS).collect();
     // A run without one of the axes would not be shown.
-    let axes: Vec<&str> = distinctions.common().take(MOST_FACTORS).collect();
+    let axes: Vec<&str> = distinctions.common().take(MOST_AXES).collect();
     let states = [by_arm(study), table(study, &factors), parallel(study, &axes), labels(study, images)];
-    let view = |((id, name), state): ((&'static str, &str), Value)| {
+    let view = |((id, name), mut state): ((&'static str, &str), Value)| {
         // When it was made is of no interest, and would make a new one of it each time.
-        let json = json!({ "name": name, "createdAt": 0, "updatedAt": 0, "state": state.to_string() });
-        View { id, json: json.to_string() }
+        let saved = |state: &Value| {
+            json!({ "name": name, "createdAt": 0, "updatedAt": 0, "state": state.to_string() }).to_string()
+        };
+        let mut json = saved(&state);
+        if json.chars().count() > LONGEST
+            && let Some(charts) = state["compareRunCharts"].as_array_mut()
+        {
+            charts.retain(|chart| chart["deleted"] == false);
+            json = saved(&state);
+        }
+        View { id, json }
     };
     VIEWS.into_iter().zip(states).map(view).collect()
 }
@@ -71,6 +94,7 @@ fn by_arm(study: &StoredStudy) -> Value {
             }
         }
     }
+    charts.extend(hidden(study, "result", &charts));
     let mut state = state(study, &[], &sections, &charts);
     state["groupBy"] = json!({
         "aggregateFunction": "average",
@@ -85,30 +109,84 @@ fn table(study: &StoredStudy, factors: &[&str]) -> Value {
     columns.extend([RESULT, "eval/miou_val", "eval/miou_best"].map(|metric| format!("metrics.`{metric}`")));
     columns.extend(factors.iter().map(|factor| format!("params.`{factor}`")));
     columns.push("attributes.`Dataset`".to_owned());
-    state(study, &columns, &[], &[])
+    let mut state = state(study, &columns, &[], &[]);
+    let width = |column: &String| match column.as_str() {
+        "params.`seed`" | "params.`split`" => NARROW,
+        _ => WIDE,
+    };
+    state["columnWidths"] = columns.iter().map(|column| (column.clone(), json!(width(column)))).collect();
+    columns.push("duration".to_owned());
+    state["columnOrder"] = json!(columns);
+    state
 }
 
 /// Each run as a line over the factors and its result.
 fn parallel(study: &StoredStudy, factors: &[&str]) -> Value {
-    let axes = [&["arm", "seed"], factors].concat();
+    let axes = [&["arm"], factors].concat();
     let mut chart = chart("factors", "PARALLEL", "factors", "Factors and mIoU");
     chart["selectedParams"] = json!(axes);
     chart["selectedMetrics"] = json!([RESULT]);
     chart["showAllRuns"] = json!(true);
-    state(study, &[], &[section("factors", "Factors")], &[chart])
+    let mut charts = vec![chart];
+    charts.extend(hidden(study, "factors", &charts));
+    state(study, &[], &[section("factors", "Factors")], &charts)
 }
 
-/// The same images in each run, side by side, with a slider over the re-trainings.
+/// The same images of each arm at one seed, as a matrix with a slider over the re-trainings.
 fn labels(study: &StoredStudy, images: &[String]) -> Value {
-    let pictured = |image: &String| {
-        let mut chart = chart("labels", "IMAGE", image, image);
+    let mut matrix = chart("labels", "IMAGE", "labels", "Pseudo labels");
+    matrix["imageKeys"] = json!(images);
+    matrix["step"] = json!(0);
+    matrix["showRunParams"] = json!(false);
+    let alone = |image: &String| {
+        let mut chart = unseen("labels", "IMAGE", image);
         chart["imageKeys"] = json!([image]);
-        chart["step"] = json!(0);
-        chart["showRunParams"] = json!(false);
         chart
     };
-    let charts: Vec<Value> = images.iter().map(pictured).collect();
-    state(study, &[], &[section("labels", "Pseudo labels: image, label, both, truth")], &charts)
+    let mut charts = vec![matrix];
+    charts.extend(images.iter().map(alone));
+    charts.extend(hidden(study, "labels", &charts));
+    let section = section("labels", "Pseudo labels: image, label, both, truth");
+    let mut state = state(study, &[], &[section], &charts);
+    // Such a chart shows ten runs at most: those of one seed, in the order of the arms.
+    if let (Some(filter), Some(seed)) = (state["searchFilter"].as_str(), study.ablation.seeds.first()) {
+        state["searchFilter"] = json!(format!("{filter} and params.`seed` = '{seed}'"));
+    }
+    state["orderByKey"] = json!("attributes.start_time");
+    state["orderByAsc"] = json!(true);
+    state
+}
+
+/// What keeps metrics out of a view: each one without a chart would be given one.
+fn hidden(study: &StoredStudy, section: &str, charts: &[Value]) -> Vec<Value> {
+    let mut keys: BTreeSet<String> =
+        ["miou", "miou_val", "miou_best", "best_step", "looks", "test/miou", "val/miou"]
+            .map(|key| format!("eval/{key}"))
+            .into();
+    for step in study.members.iter().flat_map(|member| &member.chain.steps) {
+        let stage = prefix(step.kind, step.role);
+        let names: &[&str] = if step.kind == Kind::Evaluate { &["eval_val", "eval_test"] } else { &[&stage] };
+        keys.extend(names.iter().flat_map(|name| SYSTEM.map(|key| format!("system/{name}/{key}"))));
+        if step.kind.trains() {
+            keys.extend(["loss", "lr", "val/miou"].map(|key| format!("{stage}/{key}")));
+        }
+    }
+    for chart in charts {
+        keys.remove(chart["metricKey"].as_str().unwrap_or_default());
+    }
+    let chart = |key: &String| {
+        let mut chart = unseen(section, "BAR", key);
+        chart["metricKey"] = json!(key);
+        chart
+    };
+    keys.iter().map(chart).collect()
+}
+
+fn unseen(section: &str, kind: &str, id: &str) -> Value {
+    json!({
+        "uuid": format!("stpp-no-{id}"), "type": kind, "metricSectionId": format!("stpp-{section}"), "deleted": true,
+        "isGenerated": false,
+    })
 }
 
 fn state(study: &StoredStudy, columns: &[String], sections: &[Value], charts: &[Value]) -> Value {

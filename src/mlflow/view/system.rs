@@ -4,6 +4,16 @@ use super::Sample;
 use crate::mlflow::wire::Key;
 use crate::store::beside::Costs;
 
+/// What is known of a stage, by name.
+pub const KEYS: [&str; 6] = [
+    "cpu_percent_of_one_core",
+    "memory_megabytes",
+    "seconds",
+    "attempts",
+    "cpu_seconds",
+    "peak_memory_megabytes",
+];
+
 /// What a stage took. `stage` is the prefix of its other metrics.
 pub fn samples(stage: &str, costs: &Costs) -> Vec<Sample> {
     let mut samples = Vec::new();

@@ -9,7 +9,7 @@
 //! outbox-v1/<server>/rejected.jsonl         what the server did not accept, with its words
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
@@ -42,6 +42,8 @@ pub struct Cursor {
     pub inputs: Option<Digest>,
     /// Points of stages.
     pub series: BTreeMap<StageKey, Mark>,
+    /// Metrics of which something was not accepted: that they are not there says nothing.
+    pub refused: BTreeSet<String>,
     /// Results.
     pub values: BTreeMap<String, Digest>,
     /// Points under `system/`: how many of each, and the digest of them.

@@ -93,6 +93,9 @@ fn forget_what_is_not_there(view: &RunView, run: &Run, cursor: &mut Cursor) {
     for Series { stage, prefix, .. } in &view.series {
         let is_short = |(key, reached): (&String, &Reached)| {
             let names = [format!("{prefix}/{key}"), format!("{NOT_FINITE}{prefix}/{key}")];
+            if names.iter().any(|name| cursor.refused.contains(Key::of(name).as_str())) {
+                return false;
+            }
             let there = names.iter().filter_map(|name| latest.get(Key::of(name).as_str())).max();
             there.is_none_or(|there| *there < Step::of(reached.step))
         };

@@ -484,6 +484,7 @@ impl Pusher<'_> {
                 match outcome {
                     Ok(()) => self.tally.add(1),
                     Err(words) => {
+                        cursor.refused.insert(item.name().to_owned());
                         let mut refusals = refusals.borrow_mut();
                         let times = refusals.entry(item.name().to_owned()).or_default();
                         *times += 1;

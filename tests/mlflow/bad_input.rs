@@ -20,22 +20,20 @@ fn said(ran: &Ran) -> Vec<String> {
     ran.stderr().lines().filter(|line| line.starts_with("mlflow: ")).map(str::to_owned).collect()
 }
 
-/// The run ended well, its tables are there, and two lines speak of the server: what is wrong, and what is pending.
+/// The run ended well, its tables are there, and at most two lines speak of the server: what is wrong, and what is pending.
+/// (A run that is over before the first look at the server says both in one.)
 #[track_caller]
 fn is_told(test: &Test, ran: Ran, words: &[&str]) {
     let ran = ran.success();
     assert!(ran.stdout().contains("ran ") && test.path(".stpp/tables/tiny/metrics.parquet").is_file());
     let lines = said(&ran);
-    assert_eq!(lines.len(), 2, "{}", ran.stderr());
+    assert!((1..=2).contains(&lines.len()), "{}", ran.stderr());
     for word in words {
         assert!(lines[0].contains(word), "{word:?} in {}", lines[0]);
     }
-    assert!(lines[0].contains("training goes on"), "{}", lines[0]);
-    assert!(
-        lines[1].contains("sent 0 records") && lines[1].contains("stpp mlflow sync tiny"),
-        "{}",
-        lines[1]
-    );
+    assert!(lines.len() == 1 || lines[0].contains("training goes on"), "{}", lines[0]);
+    let last = lines.last().unwrap();
+    assert!(last.contains("sent 0 records") && last.contains("stpp mlflow sync tiny"), "{last}");
 }
 
 #[test]
@@ -56,7 +54,7 @@ fn a_server_that_is_away_costs_no_time_and_is_filled_later() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let uri = format!("http://{free}");
     let ran = test.run(["exp", "run", SPEC, "--mlflow", &uri]);
-    is_told(&test, ran, &["can't be reached", "is sent later"]);
+    is_told(&test, ran, &["can't be reached"]);
     test.run(["mlflow", "sync", "--to", &uri, "--wait", "0.2"])
         .code(5)
         .stderr_has("failed to send everything")

@@ -70,7 +70,7 @@ fn an_interrupted_run_is_killed_there_and_finished_by_the_next_call() {
             && event["stage"]["serves"].as_str().unwrap().contains("/1/")
             && event["stage"]["kind"] == "retrain"
     };
-    test.signalled(args, "INT", is_second_seed).code(5).stderr_has("mlflow: sent ");
+    test.signalled(args, "INT", is_second_seed).code(5).stdout_has("mlflow: sent ");
     let statuses = |status: &str| plain(&fake.state()).values().filter(|run| run.status == status).count();
     assert!(statuses("KILLED") >= 1 && statuses("RUNNING") == 0, "{:?}", fake.state().runs.values());
     test.run(args).success().stderr_has("0 pending, 9 runs");

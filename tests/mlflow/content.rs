@@ -23,8 +23,8 @@ fn a_second_time_sends_nothing_and_a_copy_of_the_store_adds_nothing() {
     let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
     let (pending, runs) = sync.pending(&nobody()).unwrap();
     bring_all(&mut sync, &nobody());
-    // The note says what is asked, until the report is there.
-    assert_eq!((sync.tally.sent(), runs), (pending + 1, stored.study.members.len() + 1));
+    // The note says what is asked, until the report is there; and each time which note it is.
+    assert_eq!((sync.tally.sent(), runs), (pending + 3, stored.study.members.len() + 1));
     let first = plain(&fake.state());
 
     let before = fake.requests().len();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::client::{ArtifactRoot, Client};
 use super::known::{Uid, by_uid, in_use};
 use super::place;
-use super::point::{by_key, metric, result, sample};
+use super::point::{Names, by_key, metric, result, sample};
 use super::push::{PushError, status};
 use super::view::run::Runs;
 use super::view::series::Source;
@@ -164,10 +164,11 @@ impl Compared<'_> {
                 Source::Done(_, faults) => Also::At(faults.iter().map(|(_, step)| Step::of(*step)).collect()),
                 Source::UnderWay => Also::None,
             };
+            let mut names = Names::default();
             // Sorted by metric: one at a time is held in memory.
             let (mut points, mut odd): (Vec<Metric>, Vec<Metric>) = (Vec::new(), Vec::new());
             series.all(self.store, &mut |point| {
-                let metric = metric(&series.prefix, &point, start);
+                let metric = metric(names.of(&series.prefix, &point), &point, start);
                 if point.value.is_none() {
                     odd.push(metric);
                     return Ok(());

@@ -111,8 +111,8 @@ impl Batch {
     }
 }
 
-/// Hears what became of an item: that the server has it, or its words.
-pub type Take<'a, E> = dyn FnMut(&Item, Result<(), &str>) -> Result<(), E> + 'a;
+/// Hears what became of an item, by its place: that the server has it, or its words.
+pub type Take<'a, E> = dyn FnMut(usize, &Item, Result<(), &str>) -> Result<(), E> + 'a;
 
 /// Sends items in as few requests as they need, and cuts a request that is not accepted into halves until what is not
 /// accepted stands alone; that is asked once more, since two senders at once can be in each other's way. `send` sends; `take`
@@ -126,22 +126,23 @@ pub fn send_all<E>(
     take: &mut Take<'_, E>,
     is_hopeless: &dyn Fn(&Item) -> bool,
 ) -> Result<(), E> {
-    let mut rest: VecDeque<&Item> = items.iter().collect();
+    let mut rest: VecDeque<(usize, &Item)> = items.iter().enumerate().collect();
     let (mut most, mut asked) = (usize::MAX, 0);
     while !rest.is_empty() {
-        let batch = Batch::fill(rest.iter().copied().take(most));
+        let batch = Batch::fill(rest.iter().map(|(_, item)| *item).take(most));
         match send(&batch)? {
             Outcome::Accepted => {
-                rest.drain(..batch.len()).try_for_each(|item| take(item, Ok(())))?;
+                rest.drain(..batch.len()).try_for_each(|(at, item)| take(at, item, Ok(())))?;
                 most = most.saturating_mul(2);
                 asked = 0;
             }
             Outcome::Rejected(_) if batch.len() == 1 && asked == 0 => asked = 1,
             Outcome::Rejected(words) if batch.len() == 1 => {
-                rest.drain(..1).try_for_each(|item| take(item, Err(&words)))?;
+                rest.drain(..1).try_for_each(|(at, item)| take(at, item, Err(&words)))?;
                 asked = 0;
-                let (hopeless, others) = rest.into_iter().partition::<Vec<_>, _>(|item| is_hopeless(item));
-                hopeless.into_iter().try_for_each(|item| take(item, Err(&words)))?;
+                let (hopeless, others) =
+                    rest.into_iter().partition::<Vec<_>, _>(|(_, item)| is_hopeless(item));
+                hopeless.into_iter().try_for_each(|(at, item)| take(at, item, Err(&words)))?;
                 rest = others.into();
             }
             Outcome::Rejected(_) => most = batch.len() / 2,
@@ -206,7 +207,7 @@ mod tests {
                     });
                     Ok(if wrong { Outcome::Rejected("no".to_owned()) } else { Outcome::Accepted })
                 },
-                &mut |item, outcome| {
+                &mut |_, item, outcome| {
                     match outcome {
                         Ok(()) => accepted.push(item.clone()),
                         Err(_) => blamed.push(item.clone()),
@@ -234,7 +235,7 @@ mod tests {
                 requests += 1;
                 Ok(Outcome::Rejected("no".to_owned()))
             },
-            &mut |_, _| {
+            &mut |_, _, _| {
                 blamed.set(blamed.get() + 1);
                 Ok(())
             },

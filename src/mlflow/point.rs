@@ -10,16 +10,36 @@ use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::stage::metrics::Point;
 
+/// What metrics are called on a server. The last name is remembered: points come metric by metric.
+#[derive(Debug, Default)]
+pub struct Names {
+    last: Option<(String, bool, Key)>,
+}
+
+impl Names {
+    /// The name of a point's metric. A value that is no number is counted under another name.
+    pub fn of(&mut self, prefix: &str, point: &Point) -> Key {
+        let is_number = point.value.is_some();
+        if let Some((key, known, name)) = &self.last
+            && (key, *known) == (&point.key, is_number)
+        {
+            return name.clone();
+        }
+        let name = if is_number {
+            Key::of(&format!("{prefix}/{}", point.key))
+        } else {
+            Key::of(&format!("{NOT_FINITE}{prefix}/{}", point.key))
+        };
+        self.last = Some((point.key.clone(), is_number, name.clone()));
+        name
+    }
+}
+
 /// What a point is on the server, in a run that began at `start`. Its time is the start and a millisecond per step: the
-/// same whoever sends it, and whenever, so that a server that has it already keeps it once. A value that is no number is
-/// counted under another name.
-pub fn metric(prefix: &str, point: &Point, start: Millis) -> Metric {
+/// same whoever sends it, and whenever, so that a server that has it already keeps it once.
+pub fn metric(key: Key, point: &Point, start: Millis) -> Metric {
     let step = Step::of(point.step);
-    let (key, value) = match point.value {
-        Some(value) => (format!("{prefix}/{}", point.key), value),
-        None => (format!("{NOT_FINITE}{prefix}/{}", point.key), 1.0),
-    };
-    Metric { key: Key::of(&key), value: MetricValue(value), timestamp: start.after(step.0), step }
+    Metric { key, value: MetricValue(point.value.unwrap_or(1.0)), timestamp: start.after(step.0), step }
 }
 
 /// What a result of a whole run is on the server.

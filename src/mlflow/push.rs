@@ -15,7 +15,7 @@ use super::client::{ArtifactRoot, Client};
 use super::cursor::{Cursor, Cursors, Rejected};
 use super::fault::Fault;
 use super::known::{Uid, compare_said, in_use};
-use super::point::{NONFINITE, by_key, metric, nonfinite, of_samples, of_value, result, sample};
+use super::point::{NONFINITE, Names, by_key, metric, nonfinite, of_samples, of_value, result, sample};
 use super::view::series::{Followers, Reached, Series, Source, Unsent};
 use super::view::{ARM, DUPLICATE, FAILURE, KIND, RunView, SPLIT, State, UID};
 use super::wire::{CreateRun, Key, Millis, Param, Run, RunStatus, Tag, TagValue, UpdateRun};
@@ -268,7 +268,7 @@ impl Pusher<'_> {
         });
         let items: Vec<Item> =
             news.map(|(key, value)| Item::Param(Param { key: key.clone(), value: value.clone() })).collect();
-        self.send(view, cursor, &items, &mut |cursor, item| {
+        self.send(view, cursor, &items, &mut |cursor, _, item| {
             if let Item::Param(Param { key, value }) = item {
                 let digest = Digest::of(value.as_str().as_bytes());
                 cursor.params.insert(key.as_str().to_owned(), digest);
@@ -340,11 +340,13 @@ impl Pusher<'_> {
         for series in &view.series {
             let mark = cursor.series.get(&series.stage).cloned().unwrap_or_default();
             let Series { prefix, stage, .. } = series;
+            let mut names = Names::default();
             series.unsent(self.store, view.uid, &mark, followers, &mut |unsent: Unsent| {
                 if let Some(tag) = nonfinite(prefix, &unsent, cursor) {
                     self.send(view, cursor, &[Item::Tag(tag)], &mut note_tag)?;
                 }
-                let item = Item::Metric(metric(prefix, &unsent.point, cursor.start));
+                let name = names.of(prefix, &unsent.point);
+                let item = Item::Metric(metric(name, &unsent.point, cursor.start));
                 gathered.push((item, *stage, unsent.point.key, unsent.reached));
                 if gathered.len() == GATHERED {
                     self.send_gathered(view, cursor, &mut gathered)?;
@@ -372,20 +374,20 @@ impl Pusher<'_> {
         cursor: &mut Cursor,
         gathered: &mut Vec<(Item, StageKey, String, Reached)>,
     ) -> Result<(), PushError> {
-        let mut marks: BTreeMap<(String, i64), (StageKey, String, Reached)> = BTreeMap::new();
-        let mut items = Vec::with_capacity(gathered.len());
-        for (item, stage, key, reached) in gathered.drain(..) {
-            if let Item::Metric(metric) = &item {
-                marks.insert((metric.key.as_str().to_owned(), metric.step.0), (stage, key, reached));
-            }
-            items.push(item);
-        }
-        self.send(view, cursor, &items, &mut |cursor, item| {
-            if let Item::Metric(metric) = item
-                && let Some((stage, key, reached)) =
-                    marks.remove(&(metric.key.as_str().to_owned(), metric.step.0))
-            {
-                cursor.series.entry(stage).or_default().keys.insert(key, reached);
+        let mut marks = Vec::with_capacity(gathered.len());
+        let items: Vec<Item> = gathered
+            .drain(..)
+            .map(|(item, stage, key, reached)| {
+                marks.push((stage, key, reached));
+                item
+            })
+            .collect();
+        self.send(view, cursor, &items, &mut |cursor, at, _| {
+            let (stage, key, reached) = &marks[at];
+            let keys = &mut cursor.series.entry(*stage).or_default().keys;
+            match keys.get_mut(key) {
+                Some(mark) => *mark = *reached,
+                None => drop(keys.insert(key.clone(), *reached)),
             }
         })
     }
@@ -398,7 +400,7 @@ impl Pusher<'_> {
                 items.push(Item::Metric(result(key, *value, cursor.start)));
             }
         }
-        self.send(view, cursor, &items, &mut |cursor, item| {
+        self.send(view, cursor, &items, &mut |cursor, _, item| {
             if let Item::Metric(metric) = item {
                 cursor.values.insert(metric.key.as_str().to_owned(), of_value(metric.value.0));
             }
@@ -407,7 +409,7 @@ impl Pusher<'_> {
             let items: Vec<Item> = samples.iter().map(|one| Item::Metric(sample(one))).collect();
             let digest = of_samples(&samples);
             if cursor.system.get(key.as_str()) != Some(&digest) {
-                self.send(view, cursor, &items, &mut |_, _| {})?;
+                self.send(view, cursor, &items, &mut |_, _, _| {})?;
                 cursor.system.insert(key.as_str().to_owned(), digest);
             }
         }
@@ -466,7 +468,7 @@ impl Pusher<'_> {
         view: &RunView,
         cursor: &mut Cursor,
         items: &[Item],
-        note: &mut dyn FnMut(&mut Cursor, &Item),
+        note: &mut dyn FnMut(&mut Cursor, usize, &Item),
     ) -> Result<(), PushError> {
         let client = self.client;
         let run = cursor.run.clone();
@@ -480,7 +482,7 @@ impl Pusher<'_> {
                     fault => Err(PushError::from(fault)),
                 },
             },
-            &mut |item, outcome| {
+            &mut |at, item, outcome| {
                 match outcome {
                     Ok(()) => self.tally.add(1),
                     Err(words) => {
@@ -501,7 +503,7 @@ impl Pusher<'_> {
                         }
                     }
                 }
-                note(cursor, item);
+                note(cursor, at, item);
                 Ok(())
             },
             &|item| refusals.borrow().get(item.name()).is_some_and(|times| *times >= HOPELESS),
@@ -518,7 +520,7 @@ impl Pusher<'_> {
     }
 }
 
-fn note_tag(cursor: &mut Cursor, item: &Item) {
+fn note_tag(cursor: &mut Cursor, _: usize, item: &Item) {
     if let Item::Tag(Tag { key, value }) = item {
         let digest = Digest::of(value.as_str().as_bytes());
         cursor.tags.insert(key.as_str().to_owned(), digest);

@@ -1,4 +1,5 @@
-//! Pseudo labels for the eye: image, label, one over the other, and the true mask where it is known, side by side.
+//! Pseudo labels for the eye: image and label above, one over the other and the true mask, where it is known, below. About
+//! square, since that is how trackers show pictures.
 //!
 //! A few images of every stage that writes pseudo labels. Which ones is a matter of their ids alone, so that stages over
 //! overlapping sets of images show the same ones, and arms can be compared.
@@ -17,11 +18,11 @@ use super::{Context, Left, StageError};
 const SHOWN: usize = 6;
 /// The longest side of one picture of a panel, in pixels.
 const LONGEST: usize = 320;
-/// Smaller pictures are enlarged by a whole number, up to this side and this number.
-const SMALLEST: usize = 96;
-const MOST_ENLARGED: usize = 4;
-/// Columns of a panel's small version.
-const SMALL: usize = 256;
+/// Smaller pictures are enlarged by a whole number, up to about this side, and at most so many times.
+const SMALLEST: usize = 204;
+const MOST_ENLARGED: usize = 8;
+/// The longest side of a panel's version for grids.
+const SMALL: usize = 640;
 /// Between two pictures of a panel, in pixels.
 const GAP: usize = 4;
 const GAP_COLOUR: [u8; 3] = [128, 128, 128];
@@ -55,7 +56,7 @@ pub fn pack(context: &Context<'_>, masks: Digest) -> Result<Vec<u8>, StageError>
         let truth = context.truth(id)?;
         let panel = panel(&image, &label, truth.as_deref(), colours);
         pack.add(&format!("png/{id}"), &encode_png_rgb(&panel));
-        pack.add(&format!("webp/{id}"), &encode_webp_rgb(&shrunk(&panel, SMALL)));
+        pack.add(&format!("webp/{id}"), &encode_webp_rgb(&shrink::image(panel, SMALL)));
     }
     Ok(pack.finish())
 }
@@ -70,7 +71,7 @@ fn shown<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     shown
 }
 
-/// Image | label | both | truth.
+/// Image | label, and below them both | truth.
 fn panel(image: &Rgb, label: &Mask, truth: Option<&Mask>, colours: &[[u8; 3]]) -> Rgb {
     let painted = |mask: &Mask| {
         let colour = |class: &u8| match *class {
@@ -84,9 +85,8 @@ fn panel(image: &Rgb, label: &Mask, truth: Option<&Mask>, colours: &[[u8; 3]]) -
     let small = shrink::image(image.clone(), LONGEST);
     let small_label = shrink::mask(label.clone(), LONGEST);
     let both = over(&small, &painted(&small_label), &small_label);
-    let mut tiles = vec![enlarged(small), tile(label), enlarged(both)];
-    tiles.extend(truth.map(tile));
-    beside(&tiles)
+    let below = [Some(enlarged(both)), truth.map(tile)];
+    grid(&[[Some(enlarged(small)), Some(tile(label))], below])
 }
 
 /// The half of an image and the half of its label's colours; the image alone where there is no label.
@@ -120,25 +120,23 @@ fn enlarged(picture: Rgb) -> Rgb {
     Rgb::new(width, height, data)
 }
 
-fn beside(tiles: &[Rgb]) -> Rgb {
-    let height = tiles.iter().map(|tile| tile.height).max().unwrap_or(0);
-    let width = tiles.iter().map(|tile| tile.width + GAP).sum::<usize>().saturating_sub(GAP);
-    let mut panel = Rgb::filled(width, height, GAP_COLOUR);
-    let mut left = 0;
-    for tile in tiles {
-        for y in 0..tile.height {
-            let from = y * tile.width * 3;
-            let to = (y * width + left) * 3;
-            panel.data[to..to + tile.width * 3].copy_from_slice(&tile.data[from..from + tile.width * 3]);
+/// Pictures in rows of two, on gray.
+fn grid(rows: &[[Option<Rgb>; 2]; 2]) -> Rgb {
+    let all = || rows.iter().flatten().flatten();
+    let width = all().map(|tile| tile.width).max().unwrap_or(0);
+    let height = all().map(|tile| tile.height).max().unwrap_or(0);
+    let mut panel = Rgb::filled(2 * width + GAP, 2 * height + GAP, GAP_COLOUR);
+    for (row, tiles) in rows.iter().enumerate() {
+        for (column, tile) in tiles.iter().enumerate() {
+            let Some(tile) = tile else { continue };
+            for y in 0..tile.height {
+                let from = y * tile.width * 3;
+                let to = ((row * (height + GAP) + y) * panel.width + column * (width + GAP)) * 3;
+                panel.data[to..to + tile.width * 3].copy_from_slice(&tile.data[from..from + tile.width * 3]);
+            }
         }
-        left += tile.width + GAP;
     }
     panel
-}
-
-fn shrunk(panel: &Rgb, width: usize) -> Rgb {
-    let side = (panel.width.max(panel.height) * width).div_ceil(panel.width.max(1));
-    shrink::image(panel.clone(), side.min(width))
 }
 
 #[cfg(test)]
@@ -149,20 +147,20 @@ mod tests {
 
     #[test]
     fn a_panel_shows_image_label_both_and_truth() {
-        let image = Rgb::filled(100, 60, [100, 100, 100]);
-        let mut label = Mask::filled(100, 60, 1);
+        let image = Rgb::filled(220, 60, [100, 100, 100]);
+        let mut label = Mask::filled(220, 60, 1);
         label.data[0] = IGNORE;
         let panel_of = |truth: Option<&Mask>| panel(&image, &label, truth, &COLOURS);
-        let panel = panel_of(Some(&Mask::filled(100, 60, 0)));
-        assert_eq!((panel.width, panel.height), (4 * 100 + 3 * GAP, 60));
+        let panel = panel_of(Some(&Mask::filled(220, 60, 0)));
+        assert_eq!((panel.width, panel.height), (2 * 220 + GAP, 2 * 60 + GAP));
         assert_eq!(panel.at(50, 30), [100, 100, 100]);
-        assert_eq!(panel.at(101, 30), GAP_COLOUR);
-        assert_eq!(panel.at(104, 0), IGNORED_COLOUR);
-        assert_eq!(panel.at(154, 30), [200, 0, 0]);
-        assert_eq!(panel.at(208, 0), [100, 100, 100], "nothing lies over what carries no label");
-        assert_eq!(panel.at(258, 30), [150, 50, 50]);
-        assert_eq!(panel.at(400, 30), [0, 0, 0]);
-        assert_eq!(panel_of(None).width, 3 * 100 + 2 * GAP);
+        assert_eq!(panel.at(221, 30), GAP_COLOUR);
+        assert_eq!(panel.at(224, 0), IGNORED_COLOUR);
+        assert_eq!(panel.at(300, 30), [200, 0, 0]);
+        assert_eq!(panel.at(0, 64), [100, 100, 100], "nothing lies over what carries no label");
+        assert_eq!(panel.at(50, 100), [150, 50, 50]);
+        assert_eq!(panel.at(300, 100), [0, 0, 0]);
+        assert_eq!(panel_of(None).at(300, 100), GAP_COLOUR);
     }
 
     #[test]
@@ -170,12 +168,15 @@ mod tests {
         let of = |width, height| {
             let (image, label) = (Rgb::filled(width, height, [1, 2, 3]), Mask::filled(width, height, 1));
             let panel = panel(&image, &label, None, &COLOURS);
-            (panel.width, panel.height, encode_webp_rgb(&shrunk(&panel, SMALL)).len())
+            let small = shrink::image(panel.clone(), SMALL);
+            assert!(!encode_webp_rgb(&small).is_empty());
+            (panel.width, panel.height, small.width)
         };
-        assert_eq!((of(1000, 500).0, of(1000, 500).1), (3 * 320 + 2 * GAP, 160));
-        assert_eq!((of(32, 31).0, of(32, 31).1), (3 * 96 + 2 * GAP, 93));
-        assert_eq!((of(1, 1).0, of(1, 1).1), (3 * 4 + 2 * GAP, 4));
-        assert!(of(1, 1000).2 > 0 && of(777, 3).2 > 0);
+        assert_eq!(of(1000, 500), (2 * 320 + GAP, 2 * 160 + GAP, 640));
+        assert_eq!(of(32, 31), (2 * 224 + GAP, 2 * 217 + GAP, 2 * 224 + GAP));
+        assert_eq!(of(1, 1), (2 * 8 + GAP, 2 * 8 + GAP, 2 * 8 + GAP));
+        of(1, 1000);
+        of(777, 3);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Previews of pseudo labels as the page of a run shows images: one slider per image, over the re-trainings.
 //!
 //! An image is two files, whose names say which it is, at which step, when, and a number that tells two of the same apart:
-//! `images/<key>+step+<step>+timestamp+<ms>+<uuid>.png`, and the same name with `+compressed.webp` for the grid.
+//! `images/<key>+step+<step>+timestamp+<ms>+<uuid>.png`, and the same name with `+compressed.webp` for grids, which show nothing without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -193,6 +193,8 @@ struct Following<'a> {
     lease: Option<Lease>,
     patience: Patience,
     trouble: Trouble,
+    /// Whether it has answered.
+    was_there: bool,
     /// How long the server asks to be left alone.
     asked: Option<Duration>,
     /// Whether another process sends at the end.
@@ -213,6 +215,7 @@ impl<'a> Following<'a> {
             lease: None,
             patience: Patience::default(),
             trouble: Trouble::None,
+            was_there: false,
             asked: None,
             elsewhere: false,
             told: BTreeSet::new(),
@@ -245,8 +248,10 @@ impl<'a> Following<'a> {
             if is_last && self.elsewhere {
                 return End { elsewhere: true, ..End::default() };
             }
-            // A server that was there until now gets the time that the run waits.
-            if is_last && (trouble.is_none() || self.trouble == Trouble::Refused || was_away) {
+            // A server that was there until now gets the time that the run waits; one that never answered does not.
+            let is_over =
+                trouble.is_none() || self.trouble == Trouble::Refused || was_away || !self.was_there;
+            if is_last && is_over {
                 return self.end(&sync, trouble);
             }
             let wait = match (self.trouble, trouble) {
@@ -284,6 +289,7 @@ impl<'a> Following<'a> {
                     self.note(format!("{} is there again", client.server().address()));
                 }
                 self.trouble = Trouble::None;
+                self.was_there = true;
                 self.patience.reset();
                 None
             }

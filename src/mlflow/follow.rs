@@ -289,7 +289,8 @@ impl<'a> Following<'a> {
                     self.note(format!("{} is there again", client.server().address()));
                 }
                 self.trouble = Trouble::None;
-                self.was_there = true;
+                // As long as there was nothing to send, nothing was asked.
+                self.was_there |= sync.is_open();
                 self.patience.reset();
                 None
             }

@@ -126,6 +126,11 @@ impl<'a> Sync<'a> {
         self.bring(at_work, Scope::Rest)
     }
 
+    /// Whether the server has answered, and nothing went wrong since.
+    pub fn is_open(&self) -> bool {
+        self.said.is_some()
+    }
+
     /// Brings what there is; where that fails, nothing is believed the next time.
     fn bring(&mut self, at_work: &AtWork, scope: Scope) -> Result<usize, PushError> {
         self.is_fresh = self.said.is_none();

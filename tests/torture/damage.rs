@@ -182,10 +182,10 @@ fn a_damaged_journal_or_resume_point_of_a_stage_at_work_is_told_and_costs_steps_
         let ended = place.run().end().one_of(&[0, 4]);
         flipped_and_told.fetch_add(usize::from(ended.exit_code() == Some(4)), Ordering::Relaxed);
         // Of two resume points the older one is a spare: nobody reads it. And what is wanted of a stage is written anew
-        // whenever it goes on.
+        // whenever it goes on. When it began stands beside everything, like costs.
         let newest = at_work.stored("/resume").pop().unwrap();
         let is_spare = case.file.contains("/resume") && case.file != newest;
-        let is_read = !is_spare && !case.file.ends_with("/wants");
+        let is_read = !is_spare && !["/wants", "/began"].iter().any(|name| case.file.ends_with(name));
         if is_read && !matches!(case.kind, Harm::Lose) {
             // A torn tail is what a kill leaves; a flipped bit is not.
             let name = Path::new(&case.file).file_name().unwrap().to_str().unwrap();

@@ -1,6 +1,6 @@
 //! What a stage measures, written down as it happens: the source of the tables.
 //!
-//! A journal is a file of [`frames`](super::frames), each a line of JSON. It belongs to one execution of one stage,
+//! A journal is a file of [`frames`], each a line of JSON. It belongs to one execution of one stage,
 //! which may be interrupted and go on any number of times. A training that goes on computes the steps between its
 //! resume point and its end again: what is in the journal is then not written twice, but compared, and a value that
 //! differs is a *fault*: the machine did not repeat its own bits. When the stage is done, the points become its

@@ -109,6 +109,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("libc", &["base/failpoint.rs", "nn/heap.rs", "run/capture.rs", "run/usage.rs"]),
     ("libm", &["base/stream.rs", "method", "nn/ops", "report/stats", "train/schedule.rs"]),
     ("minijinja", &["report/page.rs"]),
+    ("percent-encoding", &["mlflow/server.rs"]),
     ("png", &["data/decode.rs"]),
     ("polars", &["track/frame.rs"]),
     ("rand_chacha", &["base/stream.rs"]),

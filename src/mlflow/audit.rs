@@ -7,7 +7,7 @@ use super::client::{ArtifactRoot, Client};
 use super::known::{Uid, by_uid, in_use};
 use super::place;
 use super::point::{Names, by_key, metric, result, sample};
-use super::push::{PushError, status};
+use super::push::PushError;
 use super::view::run::Runs;
 use super::view::series::Source;
 use super::view::{AtWork, BROUGHT, Depth, NOTE, RunView, State, report};
@@ -146,7 +146,7 @@ impl Compared<'_> {
                 self.differs(format!("the dataset {} is not there", input.dataset.name));
             }
         }
-        let (here, there) = (status(view.state), run.info.status);
+        let (here, there) = (view.status(), run.info.status);
         if here == there {
             self.audit.equal += 1;
         } else {

@@ -174,16 +174,6 @@ impl Client {
         self.post::<GotRun>("runs/create", run).map(|got| got.run)
     }
 
-    /// A run.
-    ///
-    /// # Errors
-    /// [`Fault`].
-    pub fn run(&self, run_id: &str) -> Result<Run, Fault> {
-        let mut url = self.url("api/2.0/mlflow/runs/get");
-        url.query_pairs_mut().append_pair("run_id", run_id);
-        self.json::<GotRun>(self.http.get(url)).map(|got| got.run)
-    }
-
     /// Sets the state of a run.
     ///
     /// # Errors

@@ -15,8 +15,12 @@ use std::path::PathBuf;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::client::ArtifactRoot;
+use super::point::{of_samples, of_value};
 use super::view::series::Mark;
-use super::wire::{Millis, RunStatus};
+use super::view::{RunView, Sample, State};
+use super::wire::{Input, Key, Millis, RunStatus, Text};
+use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::plan::StageKey;
@@ -35,9 +39,9 @@ pub struct Cursor {
     /// Where the server says that its artifacts are.
     pub artifact_uri: String,
     /// Parameters, with what they were acknowledged as.
-    pub params: BTreeMap<String, Digest>,
+    pub params: Texts,
     /// Tags, likewise.
-    pub tags: BTreeMap<String, Digest>,
+    pub tags: Texts,
     /// Datasets.
     pub inputs: Option<Digest>,
     /// Points of stages.
@@ -56,6 +60,85 @@ pub struct Cursor {
     pub ended: Option<u64>,
 }
 
+/// Texts of a server, with what they were acknowledged as.
+pub type Texts = BTreeMap<String, Digest>;
+
+/// Whether a server has a text under a name.
+pub fn has_text<const MOST: usize>(texts: &Texts, key: &Key, text: &Text<MOST>) -> bool {
+    texts.get(key.as_str()) == Some(&Digest::of(text.as_str().as_bytes()))
+}
+
+/// Notes that a server has a text under a name.
+pub fn note_text<const MOST: usize>(texts: &mut Texts, key: &Key, text: &Text<MOST>) {
+    texts.insert(key.as_str().to_owned(), Digest::of(text.as_str().as_bytes()));
+}
+
+impl Cursor {
+    /// Whether the server has what a run read.
+    pub fn has_inputs(&self, inputs: &[Input]) -> bool {
+        inputs.is_empty() || self.inputs == Some(of_inputs(inputs))
+    }
+
+    /// Notes that the server has what a run read.
+    pub fn note_inputs(&mut self, inputs: &[Input]) {
+        self.inputs = Some(of_inputs(inputs));
+    }
+
+    /// Whether the server has a result.
+    pub fn has_value(&self, key: &Key, value: f64) -> bool {
+        self.values.get(key.as_str()) == Some(&of_value(value))
+    }
+
+    /// Notes that the server has a result.
+    pub fn note_value(&mut self, key: &Key, value: f64) {
+        self.values.insert(key.as_str().to_owned(), of_value(value));
+    }
+
+    /// Whether the server has all samples of a metric under `system/`.
+    pub fn has_samples(&self, key: &Key, samples: &[&Sample]) -> bool {
+        self.system.get(key.as_str()) == Some(&of_samples(samples))
+    }
+
+    /// Notes that the server has all samples of a metric under `system/`.
+    pub fn note_samples(&mut self, key: &Key, samples: &[&Sample]) {
+        self.system.insert(key.as_str().to_owned(), of_samples(samples));
+    }
+
+    /// Whether the server takes files; one that was not asked yet may.
+    pub fn takes_files(&self) -> bool {
+        self.artifact_uri.is_empty() || ArtifactRoot::of(&self.artifact_uri).is_some()
+    }
+
+    /// Whether the server has a file.
+    pub fn has_file(&self, path: &str, bytes: &[u8]) -> bool {
+        self.artifacts.get(path) == Some(&Digest::of(bytes))
+    }
+
+    /// Notes that the server has a file.
+    pub fn note_file(&mut self, path: &str, bytes: &[u8]) {
+        self.artifacts.insert(path.to_owned(), Digest::of(bytes));
+    }
+
+    /// Whether the server shows what another copy of the store brought, which has come further than a view.
+    pub fn is_ahead_of(&self, view: &RunView) -> bool {
+        self.status == Some(RunStatus::Finished) && view.state != State::Complete
+    }
+
+    /// Whether the server has the state of a run, and when it ended.
+    pub fn has_state(&self, view: &RunView) -> bool {
+        (self.status, self.ended) == (Some(view.status()), view.ended_at())
+    }
+
+    /// Notes that the server has the state of a run.
+    pub fn note_state(&mut self, view: &RunView) {
+        (self.status, self.ended) = (Some(view.status()), view.ended_at());
+    }
+}
+
+fn of_inputs(inputs: &[Input]) -> Digest {
+    canon::digest("stpp inputs v1", inputs)
+}
+
 /// What a server has of an experiment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -63,7 +146,7 @@ pub struct ExperimentCursor {
     /// Its id there.
     pub experiment: String,
     /// Its tags.
-    pub tags: BTreeMap<String, Digest>,
+    pub tags: Texts,
 }
 
 /// Something that a server did not accept.

@@ -7,7 +7,8 @@
 //! - [`server`]: where it is, and how it is reached; [`client`]: its requests; [`wire`]: the messages, in types that cannot
 //!   be misread; [`fault`]: what its errors mean
 //! - [`cursor`]: what it has acknowledged; [`pending`]: what it has not
-//! - [`place`]: which experiment there is a study's; [`known`]: which run there is which of ours; [`point`]: what a measured value is there
+//! - [`place`]: which experiment there is a study's; [`known`]: which run there is which of ours; [`adopt`]: finds or makes it;
+//!   [`point`]: what a measured value is there
 //! - [`push`]: brings a run, in [`batch`]es; [`sync`]: brings a study; [`audit`]: reads it back
 //! - [`follow`]: does so beside a run, with [`patience`]; [`links`]: where it is to be seen
 //!
@@ -18,6 +19,7 @@
 //! lost, or sent by two machines is sent again without harm, and cursors are there to save work alone. The one request for
 //! which that is not so, the making of a run, stands between two searches for it.
 
+pub mod adopt;
 pub mod audit;
 pub mod batch;
 pub mod client;

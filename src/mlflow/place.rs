@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::client::Client;
-use super::cursor::{Cursors, ExperimentCursor};
+use super::cursor::{Cursors, ExperimentCursor, note_text};
 use super::fault::Fault;
 use super::known::is_edited;
 use super::push::{PushError, Tally};
 use super::view::{BROUGHT, NOTE, NUMERICS, experiment, of_note};
 use super::wire::{Experiment, Key, NoteValue};
-use crate::base::digest::Digest;
 use crate::store::StoredStudy;
 
 /// The experiment of a study by its name, and as the server has it, if it has it; also a deleted one. Where the plain name is
@@ -87,7 +86,7 @@ pub fn describe(
         Ok(())
     };
     for (key, value) in experiment::tags(study, note, images) {
-        cursor.tags.insert(key.as_str().to_owned(), Digest::of(value.as_str().as_bytes()));
+        note_text(&mut cursor.tags, &key, &value);
         let is_note = key.as_str() == NOTE;
         if there.get(key.as_str()).is_some_and(|there| there == value.as_str()) || is_note && keeps_note {
             continue;

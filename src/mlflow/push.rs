@@ -2,8 +2,7 @@
 //! last, so that a run that is FINISHED there is all there.
 //!
 //! Everything but the making can be asked twice without harm, so nothing here is tried again: whoever calls does so, from
-//! the beginning, and what was acknowledged is not sent again. A run is made after a search for it, and searched for again
-//! after that: an answer that was lost makes no second run, and of two that were made at once both sides choose the same.
+//! the beginning, and what was acknowledged is not sent again.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,16 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::batch::{Item, Outcome, send_all};
 use super::client::{ArtifactRoot, Client};
-use super::cursor::{Cursor, Cursors, Rejected};
+use super::cursor::{Cursor, Cursors, Rejected, has_text, note_text};
 use super::fault::Fault;
-use super::known::{Uid, compare_said, in_use};
-use super::point::{NONFINITE, Names, by_key, metric, nonfinite, of_samples, of_value, result, sample};
+use super::known::{Uid, in_use};
+use super::point::{NONFINITE, Names, by_key, metric, nonfinite, result, sample};
 use super::view::series::{Followers, Reached, Series, Source, Unsent};
-use super::view::{ARM, DUPLICATE, FAILURE, KIND, RunView, SPLIT, State, UID};
-use super::wire::{CreateRun, Key, Millis, Param, Run, RunStatus, Tag, TagValue, UpdateRun};
-use crate::base::canon;
-use crate::base::clock::{self, Stopwatch};
-use crate::base::digest::Digest;
+use super::view::{DUPLICATE, FAILURE, RunView, State};
+use super::wire::{Key, Millis, Param, Run, RunStatus, Tag, UpdateRun};
+use crate::base::clock::Stopwatch;
 use crate::plan::StageKey;
 use crate::store::{Store, StoreError};
 
@@ -93,17 +90,6 @@ pub struct Pusher<'a> {
     pub tally: &'a mut Tally,
 }
 
-/// The state of a run on the server.
-pub fn status(state: State) -> RunStatus {
-    match state {
-        State::Waiting => RunStatus::Scheduled,
-        State::UnderWay => RunStatus::Running,
-        State::Complete => RunStatus::Finished,
-        State::Failed => RunStatus::Failed,
-        State::Stopped => RunStatus::Killed,
-    }
-}
-
 impl Pusher<'_> {
     /// Brings a run to the server. `is_whole` says that the view has its files, so that the run can be finished. Whether the
     /// server shows this view then, and not one of another copy of the store that has come further.
@@ -143,7 +129,7 @@ impl Pusher<'_> {
         if !self.find_or_make(view, cursor)? {
             return Ok(false);
         }
-        if cursor.status == Some(RunStatus::Finished) && view.state != State::Complete {
+        if cursor.is_ahead_of(view) {
             return Ok(false);
         }
         if view.state == State::UnderWay {
@@ -161,117 +147,13 @@ impl Pusher<'_> {
         Ok(true)
     }
 
-    /// Knows the run again, or makes it. False where someone deleted it there.
-    fn find_or_make(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<bool, PushError> {
-        let uid = Uid::of(view);
-        let known = self.known.get(&uid).filter(|runs| runs.len() == 1).map(|runs| runs[0].clone());
-        let is_fresh = self.is_fresh || known.is_none();
-        let run = match known {
-            Some(run) => run,
-            None => match self.search(&uid)? {
-                Some(run) => run,
-                None => self.make(view, &uid)?,
-            },
-        };
-        if run.info.lifecycle_stage == "deleted" {
-            if !self.restore {
-                self.tally.notes.insert(format!(
-                    "the run `{}` was deleted on the server and is left out; restore it there, or with \
-                     `stpp mlflow sync --restore`",
-                    view.name
-                ));
-                return Ok(false);
-            }
-            self.client.restore_run(&run.info.run_id)?;
-            self.known.remove(&uid);
-            self.search(&uid)?;
-        }
-        let is_another = cursor.run != run.info.run_id || cursor.experiment != self.experiment;
-        if is_another {
-            *cursor = Cursor {
-                experiment: self.experiment.clone(),
-                run: run.info.run_id.clone(),
-                start: run.info.start_time,
-                artifact_uri: run.info.artifact_uri.clone(),
-                ..Cursor::default()
-            };
-            // What was read for the other one is not there.
-            self.followers.retain(|(uid, _), _| *uid != view.uid);
-        }
-        if is_fresh || is_another {
-            compare_said(view, &run, cursor);
-        }
-        Ok(true)
-    }
-
-    /// Asks the server for the run, and clears away what was made twice.
-    fn search(&mut self, uid: &Uid) -> Result<Option<Run>, PushError> {
-        let mut found =
-            self.client.runs(&self.experiment, Some(&format!("tags.`{UID}` = '{}'", uid.0[0])))?;
-        found.retain(|run| Uid::of_run(run).as_ref() == Some(uid));
-        let chosen = in_use(&found).cloned();
-        if let Some(chosen) = &chosen {
-            self.clear_duplicates(&found, chosen)?;
-            self.known.insert(uid.clone(), vec![chosen.clone()]);
-        }
-        Ok(chosen)
-    }
-
-    fn clear_duplicates(&mut self, found: &[Run], chosen: &Run) -> Result<(), PushError> {
-        let is_other = |run: &&Run| {
-            run.info.run_id != chosen.info.run_id
-                && run.info.lifecycle_stage != "deleted"
-                && run.data.tag(DUPLICATE).is_none()
-        };
-        for other in found.iter().filter(is_other) {
-            let tag = Tag { key: Key::of(DUPLICATE), value: TagValue::cut(&*chosen.info.run_id, "…") };
-            let tags = [tag];
-            let request =
-                super::wire::LogBatch { run_id: &other.info.run_id, metrics: &[], params: &[], tags: &tags };
-            self.client.log_batch(&request).map_err(of_run)?;
-            // One that has points may be somebody's copy.
-            let is_empty = other.data.metrics.is_empty();
-            if is_empty {
-                self.client.delete_run(&other.info.run_id).map_err(of_run)?;
-            }
-            self.tally.notes.insert(format!(
-                "a run is there twice: {} is in use, and {} was {}",
-                chosen.info.run_id,
-                other.info.run_id,
-                if is_empty { "deleted" } else { "tagged as its duplicate" }
-            ));
-        }
-        Ok(())
-    }
-
-    fn make(&mut self, view: &RunView, uid: &Uid) -> Result<Run, PushError> {
-        // What it is known again by. The other tags come with the rest: one that is not accepted must not stand in its way.
-        let known_by = [UID, KIND, ARM, SPLIT].map(Key::of);
-        let tags = view.tags.iter().filter(|(key, _)| known_by.contains(key));
-        let tags: Vec<Tag> =
-            tags.map(|(key, value)| Tag { key: key.clone(), value: value.clone() }).collect();
-        let start = Millis::of(view.started.unwrap_or_else(clock::unix_millis)).after(view.order);
-        let request = CreateRun {
-            experiment_id: &self.experiment,
-            run_name: &view.name,
-            start_time: start,
-            tags: &tags,
-        };
-        let made = self.client.create_run(&request).map_err(of_run)?;
-        self.tally.add(tags.len());
-        Ok(self.search(uid)?.unwrap_or(made))
-    }
-
     fn bring_params(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
-        let news = view.params.iter().filter(|(key, value)| {
-            cursor.params.get(key.as_str()) != Some(&Digest::of(value.as_str().as_bytes()))
-        });
+        let news = view.params.iter().filter(|(key, value)| !has_text(&cursor.params, key, value));
         let items: Vec<Item> =
             news.map(|(key, value)| Item::Param(Param { key: key.clone(), value: value.clone() })).collect();
         self.send(view, cursor, &items, &mut |cursor, _, item| {
             if let Item::Param(Param { key, value }) = item {
-                let digest = Digest::of(value.as_str().as_bytes());
-                cursor.params.insert(key.as_str().to_owned(), digest);
+                note_text(&mut cursor.params, key, value);
             }
         })
     }
@@ -289,17 +171,14 @@ impl Pusher<'_> {
                 Err(fault) => return Err(of_run(fault).into()),
             }
         }
-        let news = view.tags.iter().filter(|(key, value)| {
-            cursor.tags.get(key.as_str()) != Some(&Digest::of(value.as_str().as_bytes()))
-        });
+        let news = view.tags.iter().filter(|(key, value)| !has_text(&cursor.tags, key, value));
         let items: Vec<Item> =
             news.map(|(key, value)| Item::Tag(Tag { key: key.clone(), value: value.clone() })).collect();
         self.send(view, cursor, &items, &mut note_tag)
     }
 
     fn bring_inputs(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
-        let digest = canon::digest("stpp inputs v1", &view.inputs);
-        if view.inputs.is_empty() || cursor.inputs == Some(digest) {
+        if cursor.has_inputs(&view.inputs) {
             return Ok(());
         }
         match self.client.log_inputs(&cursor.run, &view.inputs) {
@@ -313,7 +192,7 @@ impl Pusher<'_> {
             Err(Fault::Rejected { words }) => self.reject(view, "datasets".to_owned(), words)?,
             Err(fault) => return Err(of_run(fault).into()),
         }
-        cursor.inputs = Some(digest);
+        cursor.note_inputs(&view.inputs);
         Ok(())
     }
 
@@ -394,23 +273,19 @@ impl Pusher<'_> {
 
     /// Brings results, and what stages took.
     fn bring_values(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
-        let mut items = Vec::new();
-        for (key, value) in &view.values {
-            if cursor.values.get(key.as_str()) != Some(&of_value(*value)) {
-                items.push(Item::Metric(result(key, *value, cursor.start)));
-            }
-        }
+        let news = view.values.iter().filter(|(key, value)| !cursor.has_value(key, **value));
+        let items: Vec<Item> =
+            news.map(|(key, value)| Item::Metric(result(key, *value, cursor.start))).collect();
         self.send(view, cursor, &items, &mut |cursor, _, item| {
             if let Item::Metric(metric) = item {
-                cursor.values.insert(metric.key.as_str().to_owned(), of_value(metric.value.0));
+                cursor.note_value(&metric.key, metric.value.0);
             }
         })?;
         for (key, samples) in by_key(&view.system) {
-            let items: Vec<Item> = samples.iter().map(|one| Item::Metric(sample(one))).collect();
-            let digest = of_samples(&samples);
-            if cursor.system.get(key.as_str()) != Some(&digest) {
+            if !cursor.has_samples(key, &samples) {
+                let items: Vec<Item> = samples.iter().map(|one| Item::Metric(sample(one))).collect();
                 self.send(view, cursor, &items, &mut |_, _, _| {})?;
-                cursor.system.insert(key.as_str().to_owned(), digest);
+                cursor.note_samples(key, &samples);
             }
         }
         Ok(())
@@ -428,8 +303,7 @@ impl Pusher<'_> {
             return Ok(());
         };
         for (path, bytes) in &view.artifacts {
-            let digest = Digest::of(bytes);
-            if cursor.artifacts.get(path) == Some(&digest) {
+            if cursor.has_file(path, bytes) {
                 continue;
             }
             match self.client.put_artifact(&root, path, bytes.clone()) {
@@ -439,26 +313,26 @@ impl Pusher<'_> {
                 }
                 Err(fault) => return Err(of_run(fault).into()),
             }
-            cursor.artifacts.insert(path.clone(), digest);
+            cursor.note_file(path, bytes);
         }
         Ok(())
     }
 
     fn set_state(&mut self, view: &RunView, cursor: &mut Cursor) -> Result<(), PushError> {
-        let status = status(view.state);
-        let ended = view.ended.filter(|_| status != RunStatus::Running);
-        // Another copy of the store may have come further.
-        let is_less = cursor.status == Some(RunStatus::Finished) && status != RunStatus::Finished;
-        if is_less || (cursor.status, cursor.ended) == (Some(status), ended) {
+        if cursor.has_state(view) {
             return Ok(());
         }
-        let update = UpdateRun { run_id: &cursor.run, status, end_time: ended.map(Millis::of) };
+        let update = UpdateRun {
+            run_id: &cursor.run,
+            status: view.status(),
+            end_time: view.ended_at().map(Millis::of),
+        };
         match self.client.update_run(&update).map_err(of_run) {
             Ok(()) => self.tally.add(1),
             Err(Fault::Rejected { words }) => self.reject(view, "its state".to_owned(), words)?,
             Err(fault) => return Err(fault.into()),
         }
-        (cursor.status, cursor.ended) = (Some(status), ended);
+        cursor.note_state(view);
         Ok(())
     }
 
@@ -522,13 +396,12 @@ impl Pusher<'_> {
 
 fn note_tag(cursor: &mut Cursor, _: usize, item: &Item) {
     if let Item::Tag(Tag { key, value }) = item {
-        let digest = Digest::of(value.as_str().as_bytes());
-        cursor.tags.insert(key.as_str().to_owned(), digest);
+        note_text(&mut cursor.tags, key, value);
     }
 }
 
 /// A run that is gone, or was deleted meanwhile: it is looked for again, and what was sent is not to blame.
-fn of_run(fault: Fault) -> Fault {
+pub(super) fn of_run(fault: Fault) -> Fault {
     match fault {
         Fault::Missing { words } => Fault::away(format!("the run is gone ({words})")),
         Fault::Rejected { words } if words.contains("in the 'active' state") => {

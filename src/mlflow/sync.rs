@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
-use super::cursor::Cursors;
+use super::cursor::{Cursors, has_text};
 use super::fault::Fault;
 use super::known::{Uid, by_uid};
 use super::place;
@@ -270,10 +270,7 @@ impl<'a> Sync<'a> {
             let cursor = self.cursors.read_experiment()?;
             let note = report.as_ref().map(|report| &report.note);
             let tags = experiment::tags(self.study, note, &images::keys(self.store, self.study)?);
-            let is_new = |value: &NoteValue, key: &str| {
-                cursor.tags.get(key) != Some(&Digest::of(value.as_str().as_bytes()))
-            };
-            pending += tags.iter().filter(|(key, value)| is_new(value, key.as_str())).count() as u64;
+            pending += tags.iter().filter(|(key, value)| !has_text(&cursor.tags, key, value)).count() as u64;
         }
         Ok((pending, shown))
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use stpp::mlflow::audit::audit;
+use stpp::mlflow::client::Client;
 use stpp::mlflow::sync::{Options, Sync};
 use stpp::mlflow::view::AtWork;
 use stpp::plan::Kind;
@@ -10,10 +11,31 @@ use stpp::stage::metrics::Point;
 use stpp::store::layout;
 
 use crate::fake::{Fake, Kind as ServerKind, Options as ServerOptions};
-use crate::studies::{Stored, bring_all, client, plain};
+use crate::studies::{Plain, Stored, bring_all, client, plain};
 
 fn nobody() -> AtWork {
     AtWork::default()
+}
+
+/// A study that is complete, and a server that shows it.
+struct Shown {
+    stored: Stored,
+    fake: Fake,
+    client: Client,
+    whole: BTreeMap<String, Plain>,
+    /// Of its first run.
+    uid: String,
+}
+
+impl Shown {
+    fn start() -> Self {
+        let (stored, fake) = (Stored::whole(), Fake::start());
+        let client = client(&fake);
+        stored.bring(&client);
+        let whole = plain(&fake.state());
+        let uid = stored.study.members[0].run_id.to_string();
+        Self { stored, fake, client, whole, uid }
+    }
 }
 
 #[test]
@@ -28,9 +50,7 @@ fn a_second_time_sends_nothing_and_a_copy_of_the_store_adds_nothing() {
     let first = plain(&fake.state());
 
     let before = fake.requests().len();
-    let mut again = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut again, &nobody());
-    assert_eq!(again.tally.sent(), 0);
+    assert_eq!(stored.bring(&client).sent(), 0);
     let asked: Vec<String> = fake.requests()[before..].iter().map(|request| request.path()).collect();
     assert!(
         asked.iter().all(|path| path.ends_with("get-by-name") || path.ends_with("runs/search")),
@@ -38,26 +58,17 @@ fn a_second_time_sends_nothing_and_a_copy_of_the_store_adds_nothing() {
     );
 
     let copy = Stored::whole();
-    let mut from_copy = Sync::new(&client, &copy.store, &copy.study, Options::default());
-    bring_all(&mut from_copy, &nobody());
-    assert!(from_copy.tally.sent() > 0, "it does not know what the server has of points and files");
+    assert!(copy.bring(&client).sent() > 0, "it does not know what the server has of points and files");
     assert!(plain(&fake.state()) == first);
 
     let other = Fake::start();
-    let there = crate::studies::client(&other);
-    let mut to_other = Sync::new(&there, &stored.store, &stored.study, Options::default());
-    bring_all(&mut to_other, &nobody());
+    stored.bring(&crate::studies::client(&other));
     assert!(plain(&other.state()) == first, "each server has a cursor of its own");
 }
 
 #[test]
 fn what_a_server_lost_is_found_and_sent_again_when_asked() {
-    let (stored, fake) = (Stored::whole(), Fake::start());
-    let client = client(&fake);
-    let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut sync, &nobody());
-    let whole = plain(&fake.state());
-    let uid = stored.study.members[0].run_id.to_string();
+    let Shown { stored, fake, client, whole, uid } = Shown::start();
     fake.alter(|state| {
         let run = state.runs.values_mut().find(|run| run.tags["stpp.run_uid"] == uid).unwrap();
         run.metrics.get_mut("teacher/loss").unwrap().pop_first();
@@ -88,9 +99,7 @@ fn what_a_server_lost_is_found_and_sent_again_when_asked() {
 
 #[test]
 fn what_people_wrote_there_stays_and_what_is_ours_comes_back() {
-    let (stored, fake) = (Stored::whole(), Fake::start());
-    let client = client(&fake);
-    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
+    let Shown { stored, fake, client, .. } = Shown::start();
     let note = "mlflow.note.content";
     fake.alter(|state| {
         for run in state.runs.values_mut() {
@@ -101,7 +110,7 @@ fn what_people_wrote_there_stays_and_what_is_ours_comes_back() {
         state.experiments.get_mut("1").unwrap().tags.insert(note.to_owned(), "ours".to_owned());
     });
     for _ in 0..2 {
-        bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
+        stored.bring(&client);
         let state = fake.state();
         assert_eq!(state.experiments["1"].tags[note], "ours");
         for run in state.runs.values() {
@@ -118,9 +127,7 @@ fn what_people_wrote_there_stays_and_what_is_ours_comes_back() {
 
 #[test]
 fn an_arm_that_was_renamed_is_another_run() {
-    let (mut stored, fake) = (Stored::whole(), Fake::start());
-    let client = client(&fake);
-    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
+    let Shown { mut stored, fake, client, .. } = Shown::start();
     let before = fake.state().runs.len();
     let study = &mut stored.study;
     for name in [
@@ -134,9 +141,8 @@ fn an_arm_that_was_renamed_is_another_run() {
     {
         *name = "st-plus-plus".to_owned();
     }
-    let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut sync, &nobody());
-    assert_eq!(sync.tally.rejected, []);
+    let tally = stored.bring(&client);
+    assert_eq!(tally.rejected, []);
     let state = fake.state();
     let renamed =
         state.runs.values().filter(|run| run.params.get("arm").is_some_and(|arm| arm == "st-plus-plus"));
@@ -145,15 +151,12 @@ fn an_arm_that_was_renamed_is_another_run() {
 
 #[test]
 fn a_server_that_begins_anew_is_filled_again() {
-    let (stored, fake) = (Stored::whole(), Fake::start());
-    let client = client(&fake);
-    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
-    let whole = plain(&fake.state());
+    let Shown { stored, fake, client, whole, .. } = Shown::start();
     fake.alter(|state| {
         state.experiments.clear();
         state.runs.clear();
     });
-    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
+    stored.bring(&client);
     assert!(plain(&fake.state()) == whole);
     let tags = &fake.state().experiments["1"].tags;
     assert!(
@@ -164,38 +167,28 @@ fn a_server_that_begins_anew_is_filled_again() {
 
 #[test]
 fn runs_that_were_made_twice_become_one() {
-    let (stored, fake) = (Stored::whole(), Fake::start());
-    let client = client(&fake);
-    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
-    let whole = plain(&fake.state());
-    let uid = stored.study.members[0].run_id.to_string();
+    let Shown { stored, fake, client, whole, uid } = Shown::start();
     fake.alter(|state| {
         let mut twin = state.runs.values().find(|run| run.tags["stpp.run_uid"] == uid).unwrap().clone();
         twin.start_time += 5;
         twin.metrics.clear();
         state.runs.insert("f".repeat(32), twin);
     });
-    let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut sync, &nobody());
+    let tally = stored.bring(&client);
     assert!(plain(&fake.state()) == whole);
     let twin = &fake.state().runs[&"f".repeat(32)];
     assert!(twin.deleted && twin.tags.contains_key("stpp.duplicate_of"));
-    assert!(sync.tally.notes.iter().any(|note| note.contains("is there twice")), "{:?}", sync.tally.notes);
+    assert!(tally.notes.iter().any(|note| note.contains("is there twice")), "{:?}", tally.notes);
 }
 
 #[test]
 fn what_someone_deleted_stays_so_until_it_is_taken_back() {
-    let (stored, fake) = (Stored::whole(), Fake::start());
-    let client = client(&fake);
-    bring_all(&mut Sync::new(&client, &stored.store, &stored.study, Options::default()), &nobody());
-    let whole = plain(&fake.state());
-    let uid = stored.study.members[0].run_id.to_string();
+    let Shown { stored, fake, client, whole, uid } = Shown::start();
     fake.alter(|state| {
         state.runs.values_mut().find(|run| run.tags["stpp.run_uid"] == uid).unwrap().deleted = true;
     });
-    let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut sync, &nobody());
-    assert!(sync.tally.notes.iter().any(|note| note.contains("--restore")), "{:?}", sync.tally.notes);
+    let tally = stored.bring(&client);
+    assert!(tally.notes.iter().any(|note| note.contains("--restore")), "{:?}", tally.notes);
     assert!(!plain(&fake.state()).contains_key(&uid));
     let found = audit(&client, &stored.store, &stored.study, &nobody()).unwrap();
     assert!(found.differences.len() == 1 && found.differences[0].contains("not on the server"), "{found:?}");
@@ -218,9 +211,8 @@ fn a_record_that_a_server_does_not_accept_stands_in_nobodys_way() {
         ServerOptions { reject_metric: Some("student/val/miou".to_owned()), ..ServerOptions::default() };
     let (stored, fake) = (Stored::whole(), Fake::with(rejecting));
     let client = client(&fake);
-    let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut sync, &nobody());
-    assert!(!sync.tally.rejected.is_empty());
+    let tally = stored.bring(&client);
+    assert!(!tally.rejected.is_empty());
     let state = plain(&fake.state());
     assert!(
         state.values().all(|run| run.status == "FINISHED" && !run.metrics.contains_key("student/val/miou"))
@@ -228,14 +220,13 @@ fn a_record_that_a_server_does_not_accept_stands_in_nobodys_way() {
     assert!(state.values().any(|run| run.metrics.contains_key("student/loss")));
     let path = layout::rejected(&stored.root(), &client.server().fingerprint());
     let lines = std::fs::read_to_string(path).unwrap();
-    assert_eq!(lines.lines().count(), sync.tally.rejected.len());
+    assert_eq!(lines.lines().count(), tally.rejected.len());
     assert!(
         lines.contains("metric student/val/miou at step") && lines.contains("is not wanted here"),
         "{lines}"
     );
-    let mut again = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut again, &nobody());
-    assert_eq!((again.tally.sent(), again.tally.rejected.len()), (0, 0), "it is not tried again and again");
+    let again = stored.bring(&client);
+    assert_eq!((again.sent(), again.rejected.len()), (0, 0), "it is not tried again and again");
 }
 
 #[test]
@@ -264,8 +255,7 @@ fn a_value_that_is_no_number_is_counted_under_another_name() {
         journal.point(Point { key: "loss".to_owned(), step, value }).unwrap();
     }
     running.note_failure("failed to train: the loss is not finite").unwrap();
-    let mut sync = Sync::new(&client, &stored.store, &stored.study, Options::default());
-    bring_all(&mut sync, &nobody());
+    stored.bring(&client);
     let run = &plain(&fake.state())[&member.run_id.to_string()];
     let steps = |key: &str| run.metrics[key].iter().map(|point| point.0).collect::<Vec<_>>();
     assert_eq!((steps("teacher/loss"), steps("stpp/nonfinite/teacher/loss")), (vec![1, 4], vec![2, 3]));

@@ -119,7 +119,7 @@ fn values_names_and_paths_come_back(server: &Server) {
         // Its database has one zero.
         assert_eq!(back.value.0.to_bits(), (sent + 0.0).to_bits(), "{sent:e}");
     }
-    let back = client.run(id).unwrap();
+    let back = client.runs(&experiment, None).unwrap().remove(0);
     assert_eq!(back.data.tag("Größe/日本"), Some("naïve ☃"));
     assert_eq!(back.data.tag("after"), Some("the odd ones"), "what follows a NaN is there");
     assert_eq!(back.data.params()[params[0].key.as_str()].len(), 6000);

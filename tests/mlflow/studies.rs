@@ -8,9 +8,9 @@ use std::time::Duration;
 use stpp::mlflow::client::Client;
 use stpp::mlflow::fault::Fault;
 use stpp::mlflow::patience::Patience;
-use stpp::mlflow::push::PushError;
+use stpp::mlflow::push::{PushError, Tally};
 use stpp::mlflow::server::Server;
-use stpp::mlflow::sync::Sync;
+use stpp::mlflow::sync::{Options, Sync};
 use stpp::mlflow::view::AtWork;
 use stpp::store::{Store, StoredStudy};
 use tempfile::TempDir;
@@ -51,6 +51,13 @@ impl Stored {
         let store = Store::open(&root).unwrap();
         let study = store.studies("tiny").unwrap().remove(0);
         Self { _folder: folder, store, study }
+    }
+
+    /// Brings all of it, as a process of its own would.
+    pub fn bring(&self, client: &Client) -> Tally {
+        let mut sync = Sync::new(client, &self.store, &self.study, Options::default());
+        bring_all(&mut sync, &AtWork::default());
+        sync.tally
     }
 
     pub fn root(&self) -> PathBuf {

@@ -25,7 +25,7 @@ pub mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::wire::{Input, Key, ParamValue, TagValue};
+use super::wire::{Input, Key, ParamValue, RunStatus, TagValue};
 use crate::base::digest::Digest;
 use crate::plan::StageKey;
 use crate::store::StoredStudy;
@@ -74,12 +74,30 @@ pub struct RunView {
     pub inputs: Vec<Input>,
     /// What its stages measured.
     pub series: Vec<Series>,
-    /// Results of the whole run, at step 0.
+    /// Results of the whole run, at step 0. Empty until it is complete.
     pub values: BTreeMap<Key, f64>,
     /// What its stages took.
     pub system: Vec<Sample>,
     /// Files, by path. Empty while it is under way.
     pub artifacts: BTreeMap<String, Vec<u8>>,
+}
+
+impl RunView {
+    /// Its state in the server's terms.
+    pub fn status(&self) -> RunStatus {
+        match self.state {
+            State::Waiting => RunStatus::Scheduled,
+            State::UnderWay => RunStatus::Running,
+            State::Complete => RunStatus::Finished,
+            State::Failed => RunStatus::Failed,
+            State::Stopped => RunStatus::Killed,
+        }
+    }
+
+    /// When it ended; none while it is under way.
+    pub fn ended_at(&self) -> Option<u64> {
+        self.ended.filter(|_| self.state != State::UnderWay)
+    }
 }
 
 /// A measurement of the machine, at a time.
@@ -137,6 +155,6 @@ pub fn of_note(note: &str) -> String {
 pub enum Depth {
     /// What changes while it is under way.
     Points,
-    /// Files, too.
+    /// Results and files, too.
     Whole,
 }

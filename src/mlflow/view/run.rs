@@ -111,8 +111,8 @@ impl<'a> Runs<'a> {
             None if at_work.on(study) => State::UnderWay,
             None => State::Stopped,
         };
-        if view.state == State::Complete {
-            self.add_results(member, &mut view, depth)?;
+        if depth == Depth::Whole && view.state == State::Complete {
+            self.add_results(member, &mut view)?;
         }
         if depth == Depth::Whole && view.state != State::Waiting {
             self.add_files(member, resolved, &long, &mut view)?;
@@ -215,7 +215,7 @@ impl<'a> Runs<'a> {
     }
 
     /// Scores, and the tables of a run that is complete.
-    fn add_results(&self, member: &StoredMember, view: &mut RunView, depth: Depth) -> Result<(), StoreError> {
+    fn add_results(&self, member: &StoredMember, view: &mut RunView) -> Result<(), StoreError> {
         let facts = query::study(self.store, &self.study.only(member))?;
         let tables = rows::tables(&facts, &[]).map_err(|error| StoreError::Unreadable {
             path: crate::store::layout::study(self.store.root(), &facts.name, &self.study.numerics),
@@ -224,9 +224,6 @@ impl<'a> Runs<'a> {
         let of = |name: &str| tables.iter().find(|table| table.schema().name == name);
         if let Some(runs) = of(schema::RUNS.name) {
             view.values = results(runs);
-        }
-        if depth == Depth::Points {
-            return Ok(());
         }
         let mut shown = Vec::new();
         for (name, path) in TABLES {

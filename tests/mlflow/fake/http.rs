@@ -3,6 +3,8 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
+use percent_encoding::percent_decode_str;
+
 /// A request.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -102,20 +104,5 @@ pub fn read(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Request>> {
 }
 
 fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let (mut plain, mut at) = (Vec::new(), 0);
-    while at < bytes.len() {
-        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.filter(|_| bytes[at] == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                at += 3;
-            }
-            None => {
-                plain.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(plain).expect("paths are UTF-8")
+    percent_decode_str(text).decode_utf8().expect("paths are UTF-8").into_owned()
 }

@@ -12,7 +12,7 @@ use super::place;
 use super::push::{PushError, Pusher, Tally};
 use super::server::Server;
 use super::view::report;
-use super::view::run::Runs;
+use super::view::run::{self, Runs};
 use super::view::series::{Followers, Source};
 use super::view::{AtWork, Depth, RunView, State, experiment, images};
 use super::wire::{NoteValue, Run};
@@ -147,7 +147,7 @@ impl<'a> Sync<'a> {
         let watch = Stopwatch::start();
         let (mut views, mut waiting, mut shown) = (Vec::new(), Vec::new(), 0);
         for member in &self.study.members {
-            if scope != Scope::All && self.settled.contains(&member.run_id) {
+            if scope != Scope::All && self.settled.contains(&run::uid(member)) {
                 shown += 1;
                 continue;
             }
@@ -158,8 +158,7 @@ impl<'a> Sync<'a> {
             }
             let shape = shape_of(&view);
             let is_under_way = shape.1.iter().any(|(_, is_done)| !is_done);
-            let is_old =
-                scope == Scope::SoFar && !is_under_way && self.shapes.get(&member.run_id) == Some(&shape);
+            let is_old = scope == Scope::SoFar && !is_under_way && self.shapes.get(&view.uid) == Some(&shape);
             shown += usize::from(view.state != State::Waiting);
             if view.state != State::Waiting && !is_old {
                 views.push((member, view));
@@ -178,9 +177,9 @@ impl<'a> Sync<'a> {
             let view = if is_whole { runs.view(member, at_work, Depth::Whole)? } else { view };
             self.pusher()?.bring(&view, is_whole)?;
             if view.state == State::Complete {
-                self.settled.insert(member.run_id);
+                self.settled.insert(view.uid);
             } else {
-                self.shapes.insert(member.run_id, shape_of(&view));
+                self.shapes.insert(view.uid, shape_of(&view));
             }
         }
         for view in waiting {

@@ -9,6 +9,7 @@ use stpp::mlflow::view::AtWork;
 use stpp::plan::Kind;
 use stpp::stage::metrics::Point;
 use stpp::store::layout;
+use stpp::store::study::StoredMember;
 
 use crate::fake::{Fake, Kind as ServerKind, Options as ServerOptions};
 use crate::studies::{Plain, Stored, bring_all, client, plain};
@@ -147,6 +148,30 @@ fn an_arm_that_was_renamed_is_another_run() {
     let renamed =
         state.runs.values().filter(|run| run.params.get("arm").is_some_and(|arm| arm == "st-plus-plus"));
     assert_eq!((renamed.count(), state.runs.len()), (2, before + 2));
+}
+
+#[test]
+fn a_split_that_lists_what_another_lists_has_a_run_of_its_own() {
+    let (mut stored, fake) = (Stored::whole(), Fake::start());
+    let client = client(&fake);
+    let again = "again".to_owned();
+    let study = &mut stored.study;
+    let twin = StoredMember { split: again.clone(), ..study.members[0].clone() };
+    study.members.push(twin);
+    let mut twin = study.ablation.experiments[0].clone();
+    twin.split = again;
+    study.ablation.experiments.push(twin);
+    stored.bring(&client);
+    let runs = fake.state().runs.len();
+    assert_eq!(runs, stored.study.members.len() + 1);
+    let tally = stored.bring(&client);
+    assert_eq!((tally.sent(), fake.state().runs.len()), (0, runs));
+    let here = AtWork { here: true, ..AtWork::default() };
+    let elsewhere = Fake::start();
+    let there = crate::studies::client(&elsewhere);
+    Sync::new(&there, &stored.store, &stored.study, Options::default()).so_far(&here).unwrap();
+    assert!(elsewhere.state().runs.values().all(|run| run.status == "FINISHED"));
+    assert_eq!(elsewhere.state().runs.len(), stored.study.members.len());
 }
 
 #[test]

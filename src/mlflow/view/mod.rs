@@ -54,7 +54,7 @@ pub const DUPLICATE: &str = "stpp.duplicate_of";
 /// What a run is to show.
 #[derive(Debug, Clone)]
 pub struct RunView {
-    /// What it is known again by.
+    /// What it is known again by here.
     pub uid: Digest,
     /// What people call it.
     pub name: String,

@@ -11,6 +11,7 @@ use super::{
     system, table,
 };
 use crate::base::canon;
+use crate::base::digest::Digest;
 use crate::mlflow::wire::{Dataset, Input, Key, Said, TagValue};
 use crate::plan::Kind;
 use crate::plan::graph::Want;
@@ -30,6 +31,12 @@ const RESULTS: [&str; 5] = ["miou", "miou_val", "miou_best", "best_step", "looks
 
 /// Tables whose rows are about one run, with the path of what its page shows of them.
 const TABLES: [(&str, &str); 2] = [("classes", "eval/classes.json"), ("images", "selection/images.json")];
+
+/// What the run of an experiment is told by from others of its study: two splits with equal lists, or two arms that differ
+/// in name alone, are the same experiment and have runs of their own.
+pub fn uid(member: &StoredMember) -> Digest {
+    canon::digest("stpp shown run v1", &(member.run_id, &member.arm, &member.split))
+}
 
 /// The runs of a study, one by one.
 #[derive(Debug)]
@@ -54,7 +61,7 @@ impl<'a> Runs<'a> {
         let resolved = self.resolved(member);
         let (params, long) = self.distinctions.params(resolved);
         let mut view = RunView {
-            uid: member.run_id,
+            uid: uid(member),
             name: self.name(member),
             order: self.order(member),
             started: None,
@@ -138,7 +145,7 @@ impl<'a> Runs<'a> {
     }
 
     fn order(&self, member: &StoredMember) -> i64 {
-        let at = self.study.members.iter().position(|other| other.run_id == member.run_id);
+        let at = self.study.members.iter().position(|other| uid(other) == uid(member));
         at.and_then(|at| i64::try_from(at).ok()).unwrap_or_default()
     }
 

@@ -9,7 +9,7 @@
 //!                                               ▼                       ├─ journal and resume points, while it lasts
 //!                                             store ◀─ artifacts, then the record
 //!                                               │
-//!                                               ├─▶ report ─▶ report.md, and six tables (track)
+//!                                               ├─▶ report ─▶ HTML, Markdown, LaTeX, JSON; tables (track)
 //!                                               └─▶ mlflow ─▶ a server, while it runs or later
 //! ```
 //!
@@ -39,7 +39,7 @@
 //! | [`run`] | binds a plan to files and a device, runs what is missing, computes again what is doubted |
 //! | [`track`] | tables under a schema, and Parquet |
 //! | [`screen`] | what a person or a program sees of a run |
-//! | [`report`] | rows, statistics, and the page |
+//! | [`report`] | rows, statistics, claims, pictures, and every form of a report |
 //! | [`mlflow`] | what a tracking server shows of the store, and how it gets there |
 //! | [`cli`] | what was typed, what is said, how it fails |
 //!

@@ -82,6 +82,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("annotate-snippets", &["spec/diagnostic.rs"]),
     ("backon", &["mlflow/patience.rs"]),
+    ("base64", &["report/form/html/page.rs", "report/form/html/picture.rs"]),
     ("blake3", &["base/digest.rs"]),
     // Tensors below, and above them the device that stages run on, and what its errors say.
     (
@@ -95,6 +96,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "run/cuda.rs",
             "run/device.rs",
             "run/executor.rs",
+            "run/panels.rs",
             "run/verify.rs",
             "run/golden.rs",
             "run/numerics.rs",
@@ -107,11 +109,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("image", &["data/decode.rs"]),
     ("indicatif", &["screen/bars.rs"]),
     ("libc", &["base/failpoint.rs", "nn/heap.rs", "run/capture.rs", "run/usage.rs"]),
-    ("libm", &["base/stream.rs", "method", "nn/ops", "report/stats", "train/schedule.rs"]),
-    ("minijinja", &["report/page.rs"]),
+    ("libm", &["base/stream.rs", "method", "nn/ops", "report/picture", "report/stats", "train/schedule.rs"]),
+    ("minijinja", &["report/form/markdown.rs", "report/form/html/page.rs"]),
     ("percent-encoding", &["mlflow/server.rs"]),
     ("png", &["data/decode.rs"]),
     ("polars", &["track/frame.rs"]),
+    ("pulldown-cmark", &["report/form/html"]),
     ("rand_chacha", &["base/stream.rs"]),
     // Where work is cut into independent items; and where the number of threads is set or written down.
     (
@@ -124,6 +127,9 @@ const HOMES: &[(&str, &[&str])] = &[
             "store/verify.rs",
             "stage",
             "run/crew.rs",
+            "track/frame.rs",
+            "report/query.rs",
+            "report/stats/resamples.rs",
             "cli/target.rs",
             "cli/doctor.rs",
         ],
@@ -133,6 +139,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls", &["mlflow/client.rs"]),
     ("safetensors", &["nn/weights.rs", "nn/weights"]),
     ("serde_json_canonicalizer", &["base/canon.rs"]),
+    ("sha2", &["report/form/html/page.rs", "report/form/ro_crate.rs"]),
     ("signal-hook", &["run/signal.rs"]),
     ("strsim", &["base/suggest.rs"]),
     ("tar", &["store/archive"]),

@@ -14,7 +14,7 @@ use stpp::run::numerics;
 use stpp::spec::{Elsewhere, load, schema};
 use stpp::track::frame;
 use stpp::track::schema::RUNS;
-use stpp::track::table::{Table, Value};
+use stpp::track::table::{LongTable, Value};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -139,6 +139,10 @@ fn the_defaults_of_the_reference_are_those_of_the_program() {
         pixel("threshold"),
         pixel("entropy"),
         pixel("matched"),
+        format!(
+            "name = \"a\"\nbaseline = \"a\"\nfactors = [\"method\", \"augment.strong.on\"]\n{synthetic}[arm.a]\nmethod.name = \"st\"\n\
+             [arm.b]\nmethod.name = \"plain\"\n[[claim]]\nbetter = \"a\"\nthan = \"b\"\n"
+        ),
     ];
     let rows = reference();
     let mut seen = BTreeSet::new();
@@ -168,7 +172,7 @@ fn defaults(spec: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for line in loaded.to_toml().lines() {
         if let Some(name) = line.strip_prefix('[') {
-            table = format!("{}.", name.trim_end_matches(']'));
+            table = format!("{}.", name.trim_matches(['[', ']']));
         }
         if let Some((key, value)) = line.strip_suffix("# default").and_then(|pair| pair.split_once(" = ")) {
             found.push((format!("{table}{key}"), value.trim_end().to_owned()));
@@ -252,11 +256,12 @@ fn the_snippet_in_rust_opens_a_table() {
         "seed" => Value::count(0),
         "oracle" | "complete" => Value::Flag(false),
         name if name.starts_with("miou") => Value::real(0.5),
-        "best_step" | "looks" => Value::Null,
+        "best_step" | "looks" | "select_stage" | "test_stage" | "val_stage" => Value::Null,
         name => Value::text(name),
     });
     let folder = tempfile::tempdir().unwrap();
-    frame::write(folder.path(), &[Table::new(&RUNS, vec![row.collect()]).unwrap()]).unwrap();
+    let row: Vec<Value> = row.collect();
+    frame::write(folder.path(), &[LongTable::whole(&RUNS, || vec![row.clone()])]).unwrap();
     assert_eq!(miou_by_run(folder.path()).unwrap().shape(), (1, 4));
 }
 

@@ -95,7 +95,8 @@ fn a_moved_output_is_blamed_on_the_first_stage_that_moved() {
 
     known.stage.get_mut("label").unwrap().version = 0;
     let text = complaints(&known, ran);
-    assert!(text.contains("`label` is at version 1 now: bless"), "{text}");
+    let version = Kind::Label.version();
+    assert!(text.contains(&format!("`label` is at version {version} now: bless")), "{text}");
 }
 
 /// Says which stages are at fault: those whose outputs moved although their inputs did not.

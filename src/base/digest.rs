@@ -99,6 +99,11 @@ impl<'de> Deserialize<'de> for Digest {
 pub struct ByteHasher(blake3::Hasher);
 
 impl ByteHasher {
+    /// Adds bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
     /// The digest of all bytes so far.
     pub fn finish(&self) -> Digest {
         Digest(*self.0.finalize().as_bytes())
@@ -107,7 +112,7 @@ impl ByteHasher {
 
 impl Write for ByteHasher {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
+        self.add(bytes);
         Ok(bytes.len())
     }
 

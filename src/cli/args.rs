@@ -50,6 +50,8 @@ pub enum ExpCommand {
     Ls(LsArgs),
     /// Show a resolved spec, or an ablation or run in the store
     Show(ShowArgs),
+    /// Show two experiments of the store side by side: spec, shared stages, results
+    Diff(DiffArgs),
     /// Compute stages again, apart from the store, and compare every bit with it
     Verify(VerifyArgs),
     /// Write a trained model as safetensors, with the names of the official PyTorch code
@@ -226,6 +228,24 @@ pub struct VerifyArgs {
     #[arg(long, short)]
     pub quiet: bool,
 }
+
+/// `stpp exp diff`
+#[derive(Debug, ClapArgs)]
+pub struct DiffArgs {
+    /// The first digits of a run id, or ABLATION/ARM[/SEED[/SPLIT]]
+    #[arg(value_name = "A")]
+    pub one: String,
+    /// The other one
+    #[arg(value_name = "B")]
+    pub other: String,
+    /// Where to look.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Write JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `stpp exp weights`
 #[derive(Debug, ClapArgs)]
 pub struct WeightsArgs {
@@ -245,19 +265,30 @@ pub struct WeightsArgs {
 /// `stpp report`
 #[derive(Debug, ClapArgs)]
 pub struct ReportArgs {
-    /// The name of an ablation in the store, or its spec file
-    pub name: String,
+    /// The name of an ablation in the store, or its spec file; several are compared with each other
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
     /// Where to look.
     #[command(flatten)]
     pub store: StoreArgs,
     /// Write here instead of reports/NAME
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Write nothing; exit 1 when the report that is there differs
+    /// Write the tables beside the report, too: with them it can be checked, and rendered again, without a store
     #[arg(long)]
+    pub tables: bool,
+    /// Write nothing; exit 1 when the report that is there differs from its tables, or else from the store
+    #[arg(long, conflicts_with = "tables")]
     pub check: bool,
+    /// Say what became of the ablation's claims; exit 1 when one is refuted
+    #[arg(long)]
+    pub check_claims: bool,
+    /// Write a page of panels instead: image, truth and what each arm made of it, where the arms differ most; needs a spec file
+    /// and its data
+    #[arg(long, conflicts_with_all = ["check", "check_claims", "tables", "costs"])]
+    pub panels: bool,
     /// Show what the stages took in hours instead
-    #[arg(long, conflicts_with = "check")]
+    #[arg(long, conflicts_with_all = ["check", "check_claims", "tables"])]
     pub costs: bool,
 }
 

@@ -6,6 +6,7 @@ pub mod data;
 pub mod doctor;
 pub mod exp;
 pub mod failure;
+mod find;
 pub mod mlflow;
 pub mod output;
 pub mod report;
@@ -47,6 +48,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             ExpCommand::Explain(explain) => exp::explain::explain(explain),
             ExpCommand::Ls(ls) => exp::ls::ls(ls),
             ExpCommand::Show(show) => exp::show::show(show),
+            ExpCommand::Diff(diff) => exp::diff::diff(diff),
             ExpCommand::Verify(verify) => exp::verify::verify(verify),
             ExpCommand::Weights(weights) => exp::weights::weights(weights),
         },

@@ -21,6 +21,17 @@ pub struct Confusion {
     counts: Vec<u64>,
 }
 
+/// One cell of an image's matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    /// The true class.
+    pub truth: u8,
+    /// The predicted class.
+    pub prediction: u8,
+    /// Pixels, above 0.
+    pub pixels: u32,
+}
+
 /// The most classes a mask can tell apart: 255 marks pixels that count nowhere.
 pub const MAX_CLASSES: usize = 255;
 
@@ -77,6 +88,40 @@ impl Confusion {
         for (count, new) in self.counts.iter_mut().zip(&other.counts) {
             *count += new;
         }
+    }
+
+    /// Adds cells.
+    ///
+    /// # Panics
+    /// When a cell is outside of the matrix.
+    pub fn add_cells(&mut self, cells: &[Cell]) {
+        for cell in cells {
+            self.add_pixels(usize::from(cell.truth), usize::from(cell.prediction), u64::from(cell.pixels));
+        }
+    }
+
+    /// Adds pixels of one true class that were predicted as another, or the same.
+    ///
+    /// # Panics
+    /// When a class is outside of the matrix.
+    pub fn add_pixels(&mut self, truth: usize, prediction: usize, pixels: u64) {
+        let classes = self.classes;
+        assert!(truth < classes && prediction < classes, "a cell of a matrix of {classes} classes");
+        self.counts[truth * classes + prediction] += pixels;
+    }
+
+    /// The cells that are not 0, in row-major order.
+    ///
+    /// # Panics
+    /// When a cell has 2^32 pixels or more: that is no image.
+    pub fn cells(&self) -> Box<[Cell]> {
+        let counted = self.counts.iter().enumerate().filter(|&(_, &count)| count > 0);
+        let cell = |(i, &count): (usize, &u64)| Cell {
+            truth: (i / self.classes) as u8,
+            prediction: (i % self.classes) as u8,
+            pixels: u32::try_from(count).expect("an image has fewer than 2^32 pixels"),
+        };
+        counted.map(cell).collect()
     }
 
     /// Number of classes C.

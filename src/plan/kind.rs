@@ -33,13 +33,9 @@ impl Kind {
     /// (`tests/stages.rs` says when that is due).
     pub const fn version(self) -> u32 {
         match self {
-            Self::Prepare
-            | Self::Teacher
-            | Self::Score
-            | Self::Label
-            | Self::Select
-            | Self::Retrain
-            | Self::Evaluate => 1,
+            Self::Prepare | Self::Teacher | Self::Score | Self::Select | Self::Retrain | Self::Evaluate => 1,
+            // 2: `quality` has the calibration.
+            Self::Label => 2,
         }
     }
 

@@ -1,9 +1,11 @@
 //! The answer in one paragraph: what is outside the noise, what is not, and what cannot be said.
 
 use super::arm::ArmFacts;
+use super::claim::Verdict;
 use super::compare::{Comparison, Reading};
 use super::contrast::{Contrast, Contrasted};
-use super::markdown::code;
+use super::findings::Findings;
+use super::grid::code;
 use super::number::{counted, interval, listed, or_none, points, signed};
 use super::regime::{Finding, RegimeCheck};
 use super::scores::Scores;
@@ -11,13 +13,9 @@ use super::stats;
 use super::study::Study;
 
 /// The paragraph.
-pub fn answer(
-    study: &Study,
-    scores: &Scores,
-    regime: Option<&RegimeCheck>,
-    contrasts: &[Contrasted],
-) -> String {
-    let planned = scores.planned() * study.arms.len();
+pub fn answer(findings: &Findings) -> String {
+    let Findings { study, scores, contrasts, .. } = findings;
+    let planned = scores.planned_in_all();
     let missing = scores.missing().len();
     if missing > 0 {
         return format!(
@@ -28,25 +26,37 @@ pub fn answer(
         );
     }
     let mut sentences = vec![setting(study, scores)];
+    sentences.extend(claims(findings));
     sentences.extend(contrast_sentence(
         contrasts,
         Contrast::Levels,
         "Image-level against pixel-level selection",
     ));
     sentences.extend(contrast_sentence(contrasts, Contrast::Chance, "Against a random selection"));
-    sentences.extend(references(study, scores));
-    sentences.extend(regime.and_then(caveat));
+    sentences.extend(references(findings));
+    sentences.extend(findings.regime.as_ref().and_then(caveat));
     sentences.join(" ")
 }
 
+/// How many of the claims hold.
+fn claims(findings: &Findings) -> Option<String> {
+    let of = |verdict: Verdict| findings.claims.iter().filter(|claim| claim.verdict == verdict).count();
+    let verdicts = [Verdict::Supported, Verdict::Refuted, Verdict::Undecided];
+    let told = verdicts.into_iter().filter(|verdict| of(*verdict) > 0);
+    let told: Vec<String> = told.map(|verdict| format!("{} {}", of(verdict), verdict.word())).collect();
+    let count = counted(findings.claims.len(), "claim");
+    (!told.is_empty()).then(|| format!("Of {count}: {}.", listed(&told)))
+}
+
 /// The methods against the baseline and, where the study has one, against the longer supervised training.
-fn references(study: &Study, scores: &Scores) -> Vec<String> {
+fn references(findings: &Findings) -> Vec<String> {
+    let study = findings.study;
     let long =
         study.regime.as_ref().map(|regime| regime.long.as_str()).filter(|long| *long != study.baseline);
-    let baseline = Standing::new(study, scores, &study.baseline, |arm| Some(arm.name.as_str()) != long);
+    let baseline = Standing::new(findings, &study.baseline, |arm| Some(arm.name.as_str()) != long);
     let mut sentences: Vec<String> = baseline.sentence("the baseline ").into_iter().collect();
     if let Some(long) = long {
-        let standing = Standing::new(study, scores, long, ArmFacts::is_self_training);
+        let standing = Standing::new(findings, long, ArmFacts::is_self_training);
         let introduction = "the supervised training as long as a re-training, ";
         if standing.readings() == baseline.readings() && !standing.is_single() {
             sentences.push(format!("The same holds against {introduction}{}.", standing.reference));
@@ -78,13 +88,14 @@ struct Standing<'a> {
     reference: String,
     /// The reference trains on labeled images alone, and some compared arm trains on pseudo labels.
     supervised: bool,
-    compared: Vec<(&'a ArmFacts, Comparison<'a>)>,
+    compared: Vec<(&'a ArmFacts, &'a Comparison<'a>)>,
 }
 
 impl<'a> Standing<'a> {
-    fn new(study: &'a Study, scores: &Scores, name: &'a str, belongs: impl Fn(&ArmFacts) -> bool) -> Self {
+    fn new(findings: &'a Findings<'a>, name: &'a str, belongs: impl Fn(&ArmFacts) -> bool) -> Self {
+        let Findings { study, scores, .. } = findings;
         let methods = study.arms.iter().filter(|arm| !arm.oracle && arm.name != name && belongs(arm));
-        let compared: Vec<_> = methods.map(|arm| (arm, Comparison::new(scores, &arm.name, name))).collect();
+        let compared: Vec<_> = methods.map(|arm| (arm, findings.compared.of(&arm.name, name))).collect();
         let mean = stats::mean(&scores.values(name, |run| run.miou(study.headline)));
         let supervised = study.arms.iter().any(|arm| arm.name == name && arm.retrainings == 0);
         Self {
@@ -99,15 +110,15 @@ impl<'a> Standing<'a> {
     }
 
     fn is_single(&self) -> bool {
-        self.compared.iter().any(|(_, comparison)| comparison.reading() == Reading::OnePair)
+        self.compared.iter().any(|(_, comparison)| comparison.reading() == Reading::OneUnit)
     }
 
     /// The arms of one reading, with their differences.
     fn with(&self, reading: Reading) -> Vec<String> {
-        let chosen = self.compared.iter().map(|(_, comparison)| comparison);
+        let chosen = self.compared.iter().map(|(_, comparison)| *comparison);
         chosen
             .filter(|comparison| comparison.reading() == reading)
-            .map(|comparison| format!("{} ({})", code(comparison.arm), or_none(comparison.mean, signed)))
+            .map(|comparison| format!("{} ({})", code(comparison.arm), or_none(comparison.mean(), signed)))
             .collect()
     }
 
@@ -117,7 +128,7 @@ impl<'a> Standing<'a> {
             return None;
         }
         if self.is_single() {
-            let arms = listed(&self.with(Reading::OnePair));
+            let arms = listed(&self.with(Reading::OneUnit));
             return Some(format!(
                 "Against {reference}: {arms}; without repetition none of this is evidence."
             ));
@@ -140,10 +151,10 @@ impl<'a> Standing<'a> {
     /// What a reader who asks for self-training alone must be told. An interval around 0 is no proof of nothing.
     fn verdict(&self) -> &'static str {
         let trained =
-            || self.compared.iter().filter(|(arm, _)| arm.is_self_training()).map(|(_, found)| found);
+            || self.compared.iter().filter(|(arm, _)| arm.is_self_training()).map(|(_, found)| *found);
         if !self.supervised || trained().any(|found| found.reading() == Reading::Higher) {
             ""
-        } else if trained().all(|found| found.mean.is_some_and(|mean| mean <= 0.0)) {
+        } else if trained().all(|found| found.mean().is_some_and(|mean| mean <= 0.0)) {
             " Self-training does not beat it here."
         } else {
             " That self-training beats it is not shown."
@@ -163,7 +174,7 @@ fn contrast_sentence(contrasts: &[Contrasted], contrast: Contrast, introduction:
 
 fn contrast_words(contrasted: &Contrasted) -> Option<String> {
     let comparison = &contrasted.comparison;
-    let mean = signed(comparison.mean?);
+    let mean = signed(comparison.mean()?);
     let verdict = match (comparison.reading(), contrasted.contrast) {
         (Reading::Higher, Contrast::Levels) => "image level is better beyond the noise",
         (Reading::Lower, Contrast::Levels) => "pixel level is better beyond the noise",
@@ -171,7 +182,7 @@ fn contrast_words(contrasted: &Contrasted) -> Option<String> {
         (Reading::Higher, Contrast::Chance) => "better beyond the noise",
         (Reading::Lower, Contrast::Chance) => "worse beyond the noise",
         (Reading::WithinNoise, Contrast::Chance) => "not to be told from chance",
-        (Reading::OnePair, _) => "one pair, no evidence",
+        (Reading::OneUnit, _) => "a single one, no evidence",
         (Reading::Unknown, _) => return None,
     };
     let unequal = match contrasted.same_budget() {
@@ -182,7 +193,7 @@ fn contrast_words(contrasted: &Contrasted) -> Option<String> {
         "{} minus {} is {}, {verdict}{unequal}",
         code(comparison.arm),
         code(comparison.against),
-        comparison.interval.map_or(mean.clone(), |found| format!("{mean} {}", interval(found))),
+        comparison.interval().map_or(mean.clone(), |found| format!("{mean} {}", interval(found))),
     ))
 }
 

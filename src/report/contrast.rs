@@ -4,7 +4,7 @@
 //! of pixels: a selection that keeps more is another budget, not another criterion.
 
 use super::arm::{ArmFacts, ArmSelection, Level};
-use super::compare::Comparison;
+use super::compare::{Comparison, Comparisons};
 use super::quality::SelectionQuality;
 use super::scores::Scores;
 use super::study::Study;
@@ -46,26 +46,34 @@ pub struct Contrasted<'a> {
 
 impl<'a> Contrasted<'a> {
     /// Every comparable pair of a study, in the order of the spec, levels first.
-    pub fn all(study: &'a Study, scores: &Scores) -> Vec<Self> {
-        let pairs = |contrast: Contrast| {
-            let arms = move || study.arms.iter().filter(|arm| arm.is_self_training());
-            let pairs = arms().flat_map(move |arm| arms().map(move |against| (arm, against)));
-            pairs.filter(move |(arm, against)| comparable(contrast, arm, against)).map(
-                move |(arm, against)| Self {
-                    contrast,
-                    comparison: Comparison::new(scores, &arm.name, &against.name),
-                    kept: SelectionQuality::new(scores, &arm.name).kept,
-                    kept_against: SelectionQuality::new(scores, &against.name).kept,
-                },
-            )
+    pub fn all(study: &'a Study, scores: &Scores, compared: &Comparisons<'a>) -> Vec<Self> {
+        let contrasted = |(contrast, arm, against)| Self {
+            contrast,
+            comparison: compared.of(arm, against).clone(),
+            kept: SelectionQuality::new(scores, arm).kept,
+            kept_against: SelectionQuality::new(scores, against).kept,
         };
-        pairs(Contrast::Levels).chain(pairs(Contrast::Chance)).collect()
+        pairs(study).into_iter().map(contrasted).collect()
     }
 
     /// Whether both arms keep the same share of pixels; none where a share is unknown.
     pub fn same_budget(&self) -> Option<bool> {
         Some((self.kept? - self.kept_against?).abs() <= SAME_BUDGET)
     }
+}
+
+/// The pairs of arms that are contrasted.
+pub fn pairs(study: &Study) -> Vec<(Contrast, &str, &str)> {
+    let mut found = Vec::new();
+    let arms = || study.arms.iter().filter(|arm| arm.is_self_training());
+    for contrast in [Contrast::Levels, Contrast::Chance] {
+        for (arm, against) in arms().flat_map(|arm| arms().map(move |against| (arm, against))) {
+            if comparable(contrast, arm, against) {
+                found.push((contrast, arm.name.as_str(), against.name.as_str()));
+            }
+        }
+    }
+    found
 }
 
 fn comparable(contrast: Contrast, arm: &ArmFacts, against: &ArmFacts) -> bool {

@@ -41,6 +41,18 @@ pub fn probability(value: f64) -> String {
     format!("{value:.3}")
 }
 
+/// A share with two decimals: `0.83`.
+pub fn share(value: f64) -> String {
+    format!("{value:.2}")
+}
+
+/// The level of an interval in per cent, without needless digits: `95 %`, `98.3 %`.
+pub fn level(value: f64) -> String {
+    let tenths = (value * 1000.0).round();
+    let decimals = usize::from(tenths % 10.0 != 0.0);
+    format!("{:.decimals$} %", tenths / 10.0)
+}
+
 /// A count in groups of three: `12,345`.
 pub fn count(value: u64) -> String {
     let digits = value.to_string();

@@ -89,7 +89,8 @@ fn by_id(selection: &SelectionFacts) -> Vec<&ImageFact> {
     images
 }
 
-fn spearman(selection: &SelectionFacts) -> Option<f64> {
+/// Rank correlation of score and true mIoU over the images of one selection.
+pub fn spearman(selection: &SelectionFacts) -> Option<f64> {
     let known = by_id(selection).into_iter().filter_map(|image| Some((image.score?, image.truth_miou?)));
     let (scores, truths): (Vec<f64>, Vec<f64>) = known.unzip();
     rank::spearman(&scores, &truths)

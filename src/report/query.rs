@@ -2,26 +2,30 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 
 use super::arm::ArmFacts;
 use super::rows::MetricRow;
 use super::study::{
-    Best, Evaluation, ImageConfusion, ImageFact, LabelFacts, Provenance, RunFacts, SelectionFacts, Sharing,
-    StageFact, Study, Subset,
+    Design, Evaluation, ImageCells, ImageFact, LabelFacts, Look, Protocol, Provenance, RunFacts,
+    SelectionFacts, Sharing, SplitSize, StageFact, Study, Subset,
 };
 use crate::base::canon;
 use crate::method::record::ImageRecord;
 use crate::method::select::image::Selection;
 use crate::metric::Confusion;
+use crate::metric::calibration::Calibration;
 use crate::plan::graph::Want;
 use crate::plan::recipe::Lesson;
 use crate::plan::work::Work;
 use crate::plan::{Kind, StageKey};
+use crate::spec::data::{Data, Listed};
 use crate::stage::label::Quality;
 use crate::stage::metrics;
-use crate::store::study::StoredMember;
+use crate::store::study::{SplitFacts, StoredMember};
 use crate::store::{Record, Store, StoreError, StoredStudy};
 
 /// The facts of a study and the metrics of its stages.
@@ -53,25 +57,95 @@ pub fn study(store: &Store, stored: &StoredStudy) -> Result<Study, StoreError> {
 struct Query<'a> {
     store: &'a Store,
     records: BTreeMap<StageKey, Record>,
+    evaluations: BTreeMap<(StageKey, Subset), Arc<Evaluation>>,
+    selections: BTreeMap<StageKey, Arc<SelectionFacts>>,
+    labels: BTreeMap<StageKey, Labelled>,
+}
+
+/// The pseudo labels that one stage left.
+#[derive(Default)]
+struct Labelled {
+    pixels: u64,
+    kept: u64,
+    confusion: Option<Confusion>,
+    calibration: Option<Calibration>,
 }
 
 impl<'a> Query<'a> {
+    /// Reads what the stages of a study left, each once.
     fn new(store: &'a Store, stored: &StoredStudy) -> Result<Self, StoreError> {
-        let mut query = Self { store, records: BTreeMap::new() };
+        let mut records = BTreeMap::new();
         for member in &stored.members {
             for step in &member.chain.steps {
-                if let Entry::Vacant(empty) = query.records.entry(step.key)
+                if let Entry::Vacant(empty) = records.entry(step.key)
                     && let Some(record) = store.record(step.kind, step.key)?
                 {
                     empty.insert(record);
                 }
             }
         }
+        let (evaluations, selections, labels) = Default::default();
+        let mut query = Self { store, records, evaluations, selections, labels };
+        let classes = stored.data.classes.len();
+        let chains = || stored.members.iter().map(|member| &member.chain);
+        let wanted: BTreeSet<(StageKey, Subset)> = chains()
+            .flat_map(|chain| [(chain.val, Subset::Val), (chain.test, Subset::Test)])
+            .filter_map(|(key, subset)| Some((key?, subset)))
+            .filter(|(key, _)| query.records.contains_key(key))
+            .collect();
+        let names = Mutex::default();
+        query.evaluations = wanted
+            .into_par_iter()
+            .map(|key| Ok((key, Arc::new(query.evaluation(key.0, classes, &names)?))))
+            .collect::<Result<_, StoreError>>()?;
+        for member in &stored.members {
+            if let Some(key) = member.chain.select
+                && !query.selections.contains_key(&key)
+                && let Some(facts) = query.selection(member)?
+            {
+                query.selections.insert(key, Arc::new(facts));
+            }
+        }
+        let taught: BTreeSet<StageKey> =
+            chains().flat_map(|chain| &chain.taught).flat_map(|lesson| &lesson.masks).copied().collect();
+        for key in taught {
+            if let Some(record) = query.records.get(&key) {
+                let labelled = query.labelled(record)?;
+                query.labels.insert(key, labelled);
+            }
+        }
         Ok(query)
     }
 
+    /// What a stage counted. Runs are evaluated on the same images, whose names are kept once.
+    fn evaluation(
+        &self,
+        key: StageKey,
+        classes: usize,
+        names: &Mutex<BTreeSet<Arc<str>>>,
+    ) -> Result<Evaluation, StoreError> {
+        let record = &self.records[&key];
+        let images: Vec<(String, Confusion)> = self.json(record, "confusion")?;
+        if let Some((id, found)) = images.iter().find(|(_, confusion)| confusion.classes() != classes) {
+            let what = format!("the image `{id}` has {} classes, the dataset {classes}", found.classes());
+            return Err(self.unreadable(record, "confusion", &what));
+        }
+        let mut names = names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = |id: String| match names.get(id.as_str()) {
+            Some(name) => name.clone(),
+            None => {
+                let name: Arc<str> = id.into();
+                names.insert(name.clone());
+                name
+            }
+        };
+        let images =
+            images.into_iter().map(|(id, found)| ImageCells { id: shared(id), cells: found.cells() });
+        Ok(Evaluation::new(key.0, images.collect()))
+    }
+
     fn study(&self, stored: &StoredStudy) -> Result<Study, StoreError> {
-        let runs = stored.members.iter().map(|member| self.run(member)).collect::<Result<Vec<_>, _>>()?;
+        let runs = stored.members.iter().map(|member| self.run(member)).collect();
         let ablation = &stored.ablation;
         let arms = ablation.arms.iter().map(|arm| {
             let member = ablation.experiments.iter().find(|member| member.arm == arm.name);
@@ -81,7 +155,7 @@ impl<'a> Query<'a> {
         let headline = if stored.data.headline == "test" { Subset::Test } else { Subset::Val };
         let sharing = &stored.sharing;
         let code: BTreeSet<&String> = self.records.values().map(|record| &record.code).collect();
-        Ok(Study {
+        let design = Design {
             name: ablation.name.clone(),
             question: ablation.question.clone(),
             description: ablation.description.clone(),
@@ -91,8 +165,12 @@ impl<'a> Query<'a> {
             splits: ablation.splits.clone(),
             regime: ablation.regime.clone(),
             classes: stored.data.classes.clone(),
+            palette: stored.data.palette.clone(),
             headline,
-            runs,
+            claims: ablation.claims.clone(),
+            registrations: stored.registrations.clone(),
+            absent: BTreeSet::new(),
+            protocol: protocol(stored),
             sharing: Sharing {
                 experiments: stored.members.len() as u64,
                 stages_requested: sharing.requested as u64,
@@ -117,23 +195,28 @@ impl<'a> Query<'a> {
                 weights: self.records.values().find_map(weights),
                 numerics: stored.numerics.clone(),
                 code: code.into_iter().cloned().collect(),
-                stages: Kind::ALL.iter().map(|kind| (kind.to_string(), kind.version())).collect(),
+                stages: self.versions(),
             },
-        })
+        };
+        Ok(Study { design, runs })
     }
 
-    fn run(&self, member: &StoredMember) -> Result<RunFacts, StoreError> {
-        let chain = &member.chain;
-        let mut evaluations = BTreeMap::new();
-        for (subset, key) in [(Subset::Val, chain.val), (Subset::Test, chain.test)] {
-            if let Some(record) = key.and_then(|key| self.records.get(&key)) {
-                let images: Vec<(String, Confusion)> = self.json(record, "confusion")?;
-                let images =
-                    images.into_iter().map(|(id, confusion)| ImageConfusion { id, confusion }).collect();
-                evaluations.insert(subset, Evaluation { stage: record.key.0, images });
-            }
+    /// The version of each kind of stage, by the records; the latest where the work spans an upgrade.
+    fn versions(&self) -> BTreeMap<String, u32> {
+        let mut versions = BTreeMap::new();
+        for record in self.records.values() {
+            let version: &mut u32 = versions.entry(record.kind.to_string()).or_default();
+            *version = record.version.max(*version);
         }
-        Ok(RunFacts {
+        versions
+    }
+
+    fn run(&self, member: &StoredMember) -> RunFacts {
+        let chain = &member.chain;
+        let evaluated = [(Subset::Val, chain.val), (Subset::Test, chain.test)]
+            .into_iter()
+            .filter_map(|(subset, key)| Some((subset, self.evaluations.get(&(key?, subset))?.clone())));
+        RunFacts {
             arm: member.arm.clone(),
             seed: member.seed,
             split: member.split.clone(),
@@ -148,20 +231,27 @@ impl<'a> Query<'a> {
                     kind: step.kind.to_string(),
                     role: step.role.map_or_else(String::new, |role| role.to_string()),
                     key: step.key.0,
+                    inputs: self
+                        .records
+                        .get(&step.key)
+                        .map_or_else(Vec::new, |record| record.inputs.iter().map(|key| key.0).collect()),
                 })
                 .collect(),
-            evaluations,
-            best: self.best(member),
-            selection: self.selection(member)?,
-            labels: self.labels(member)?,
-        })
+            evaluations: evaluated.collect(),
+            looks: self.looks(member),
+            selection: chain.select.and_then(|key| self.selections.get(&key).cloned()),
+            labels: self.labels(member),
+        }
     }
 
-    fn best(&self, member: &StoredMember) -> Option<Best> {
-        let record = self.records.get(&member.chain.result?)?;
-        let seen = |step: &&u64| record.values.contains_key(&Want::Validation(**step).to_string());
-        let looks = member.chain.looks.iter().filter(seen).count() as u64;
-        record.best_look(&member.chain.looks).map(|(step, miou)| Best { step, miou, looks })
+    /// The looks that this ablation asked for; others may have asked for more.
+    fn looks(&self, member: &StoredMember) -> Vec<Look> {
+        let Some(record) = member.chain.result.and_then(|key| self.records.get(&key)) else {
+            return Vec::new();
+        };
+        let seen =
+            |&step: &u64| Some(Look { step, miou: *record.values.get(&Want::Validation(step).to_string())? });
+        member.chain.looks.iter().filter_map(seen).collect()
     }
 
     /// What the recipe's own selection chose. True mIoU is that of the teacher's prediction for the image.
@@ -224,34 +314,35 @@ impl<'a> Query<'a> {
     }
 
     /// The pseudo labels of each re-training; `pixels` are those of all unlabeled images.
-    fn labels(&self, member: &StoredMember) -> Result<Vec<LabelFacts>, StoreError> {
+    fn labels(&self, member: &StoredMember) -> Vec<LabelFacts> {
         let all = member.chain.select.and_then(|key| self.records.get(&key)?.values.get("pixels").copied());
         let mut facts = Vec::new();
         for Lesson { role, masks } in &member.chain.taught {
-            let Some(records) = masks.iter().map(|key| self.records.get(key)).collect::<Option<Vec<_>>>()
+            let Some(labelled) = masks.iter().map(|key| self.labels.get(key)).collect::<Option<Vec<_>>>()
             else {
                 continue;
             };
-            let mut fact = LabelFacts { role: role.to_string(), pixels: 0, kept_pixels: 0, confusion: None };
-            for record in records {
-                let images: Vec<Quality> = self.json(record, "quality")?;
-                for image in images {
-                    fact.pixels += image.pixels;
-                    fact.kept_pixels += image.kept;
-                    if let Some(confusion) = image.confusion {
-                        match &mut fact.confusion {
-                            Some(total) => total.merge(&confusion),
-                            empty => *empty = Some(confusion),
-                        }
-                    }
-                }
-            }
-            if let Some(all) = all {
-                fact.pixels = all as u64;
-            }
-            facts.push(fact);
+            let mut total = Labelled::default();
+            labelled.into_iter().for_each(|part| total.add(part));
+            facts.push(LabelFacts {
+                role: role.to_string(),
+                pixels: all.map_or(total.pixels, |all| all as u64),
+                kept_pixels: total.kept,
+                confusion: total.confusion,
+                calibration: total.calibration,
+            });
         }
-        Ok(facts)
+        facts
+    }
+
+    fn labelled(&self, record: &Record) -> Result<Labelled, StoreError> {
+        let images: Vec<Quality> = self.json(record, "quality")?;
+        let mut total = Labelled::default();
+        for image in images {
+            let Quality { pixels, kept, confusion, calibration, .. } = image;
+            total.add(&Labelled { pixels, kept, confusion, calibration });
+        }
+        Ok(total)
     }
 
     fn metrics(&self) -> Result<Vec<MetricRow>, StoreError> {
@@ -281,6 +372,55 @@ impl<'a> Query<'a> {
         }
     }
 }
+
+impl Labelled {
+    fn add(&mut self, other: &Self) {
+        self.pixels += other.pixels;
+        self.kept += other.kept;
+        match (&mut self.confusion, &other.confusion) {
+            (Some(total), Some(more)) => total.merge(more),
+            (empty @ None, Some(more)) => *empty = Some(more.clone()),
+            (_, None) => {}
+        }
+        match (&mut self.calibration, &other.calibration) {
+            (Some(total), Some(more)) => total.merge(more),
+            (empty @ None, Some(more)) => *empty = Some(more.clone()),
+            (_, None) => {}
+        }
+    }
+}
+
+/// What the numbers of a study have in common with those that they may stand beside.
+fn protocol(stored: &StoredStudy) -> Protocol {
+    let ablation = &stored.ablation;
+    let baseline = ablation.experiments.iter().find(|member| member.arm == ablation.baseline);
+    // A study of one run alone may lack the baseline.
+    let member = baseline
+        .or(ablation.experiments.first())
+        .expect("the reader refuses an ablation without experiments");
+    let experiment = &member.experiment;
+    let mut geometry = match experiment.evaluate.windows {
+        None => "whole images".to_owned(),
+        Some(windows) => format!("windows of {}, every {} pixels", windows.side, windows.stride),
+    };
+    if let Data::Listed(Listed { long_side: Some(side), .. }) = &experiment.data {
+        geometry += &format!(", shrunk to a longer side of {side}");
+    }
+    let size =
+        |split: &SplitFacts| SplitSize { labeled: split.labeled as u64, unlabeled: split.unlabeled as u64 };
+    Protocol {
+        dataset: stored.data.name.clone(),
+        splits: stored.data.splits.iter().map(|(label, split)| (label.clone(), size(split))).collect(),
+        geometry,
+        convention: CONVENTION.to_owned(),
+        network: experiment.model.words(),
+        crop: experiment.train.crop as u64,
+    }
+}
+
+/// How mIoU is computed here (`utils.py`, `meanIOU`).
+pub const CONVENTION: &str =
+    "one confusion matrix over the images, mean over the classes that occur, ignored pixels left out";
 
 fn weights(record: &Record) -> Option<crate::base::digest::Digest> {
     match serde_json::from_value(record.work.clone()) {

@@ -4,9 +4,9 @@
 //! length. Where it does, a gain of self-training over the short arm may be a gain of training longer.
 //! *Headroom*: true masks for the unlabeled images should be clearly better. Where they are not, no pseudo label can be.
 
-use super::compare::{Comparison, Reading};
-use super::scores::Scores;
+use super::compare::{Comparison, Comparisons, Reading};
 use super::study::Study;
+use crate::spec::ablation::Regime;
 
 /// With one pair there is no interval: a longer supervised training that gains more than this is called a confound.
 pub const BUDGET_ONE_PAIR: f64 = 0.01;
@@ -36,18 +36,16 @@ pub struct RegimeCheck<'a> {
 
 impl<'a> RegimeCheck<'a> {
     /// Checks a study; none where it names no regime.
-    pub fn new(study: &'a Study, scores: &Scores) -> Option<Self> {
-        let regime = study.regime.as_ref()?;
-        Some(Self {
-            budget: Comparison::new(scores, &regime.long, &regime.short),
-            headroom: Comparison::new(scores, &regime.ceiling, &regime.long),
-        })
+    pub fn new(study: &'a Study, compared: &Comparisons<'a>) -> Option<Self> {
+        let [budget, headroom] = pairs(study).try_into().ok()?;
+        let of = |(arm, against)| compared.of(arm, against).clone();
+        Some(Self { budget: of(budget), headroom: of(headroom) })
     }
 
     /// Failed where longer supervised training gains beyond the noise.
     pub fn budget_finding(&self) -> Finding {
         decide(&self.budget, |reading, gain| match reading {
-            Reading::OnePair => gain > BUDGET_ONE_PAIR,
+            Reading::OneUnit => gain > BUDGET_ONE_PAIR,
             reading => reading == Reading::Higher,
         })
     }
@@ -55,7 +53,7 @@ impl<'a> RegimeCheck<'a> {
     /// Failed where the ceiling does not gain beyond the noise.
     pub fn headroom_finding(&self) -> Finding {
         decide(&self.headroom, |reading, gain| match reading {
-            Reading::OnePair => gain < HEADROOM_ONE_PAIR,
+            Reading::OneUnit => gain < HEADROOM_ONE_PAIR,
             reading => reading != Reading::Higher,
         })
     }
@@ -68,8 +66,14 @@ impl<'a> RegimeCheck<'a> {
     }
 }
 
+/// The pairs of arms that the lines compare: budget, then headroom; nothing where the study names no regime.
+pub fn pairs(study: &Study) -> Vec<(&str, &str)> {
+    let Some(Regime { short, long, ceiling }) = &study.regime else { return Vec::new() };
+    vec![(long, short), (ceiling, long)]
+}
+
 fn decide(comparison: &Comparison, fails: impl Fn(Reading, f64) -> bool) -> Finding {
-    match comparison.mean {
+    match comparison.mean() {
         Some(gain) if comparison.is_whole() => {
             if fails(comparison.reading(), gain) {
                 Finding::Failed

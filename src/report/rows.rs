@@ -1,15 +1,17 @@
 //! Which rows a study has in each table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::scores::Scores;
-use super::study::{Evaluation, RunFacts, SelectionFacts, Study, Subset};
+use super::study::{Evaluation, ImageCells, ImageFact, RunFacts, SelectionFacts, Study, Subset};
+use crate::base::canon;
 use crate::base::digest::Digest;
+use crate::metric::Confusion;
 use crate::track::schema;
-use crate::track::table::{Table, TableError, Value};
+use crate::track::table::{LongTable, Part, Value};
 
 /// A value that a stage measured along the way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,51 +26,48 @@ pub struct MetricRow {
     pub value: f64,
 }
 
-/// What a report cites of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableDigest {
-    /// The table's name.
-    pub name: String,
-    /// Its rows.
-    pub rows: u64,
-    /// blake3 over its canonical rows.
-    pub digest: Digest,
+type Rows = Vec<Vec<Value>>;
+
+/// The tables of a study, in the order of [`schema::ALL`]. Their rows are made when they are asked for; facts of one stage
+/// or run that contradict each other are refused then.
+pub fn tables<'a>(study: &'a Study, scores: &'a Scores, metrics: &'a [MetricRow]) -> Vec<LongTable<'a>> {
+    vec![
+        LongTable::whole(&schema::STUDY, || design(study)),
+        LongTable::whole(&schema::RUNS, || runs(study, scores)),
+        LongTable::whole(&schema::RUN_STAGES, || study.runs.iter().flat_map(run_stages).collect()),
+        LongTable::whole(&schema::METRICS, || metric_rows(metrics)),
+        LongTable::whole(&schema::LOOKS, || study.runs.iter().flat_map(looks).collect()),
+        LongTable::whole(&schema::IMAGES, || selections(study).into_iter().flat_map(selected).collect()),
+        LongTable::whole(&schema::PSEUDO_LABELS, || study.runs.iter().flat_map(pseudo_labels).collect()),
+        LongTable::whole(&schema::PSEUDO_CONFUSION, || {
+            study.runs.iter().flat_map(pseudo_confusion).collect()
+        }),
+        LongTable::whole(&schema::CALIBRATION, || study.runs.iter().flat_map(calibration).collect()),
+        LongTable::of_parts(&schema::EVALUATED, of_evaluations(study, evaluated)),
+        LongTable::of_parts(&schema::COUNTS, of_evaluations(study, counts)),
+        LongTable::of_parts(&schema::CONFUSION, of_evaluations(study, confusion)),
+        LongTable::whole(&schema::CLASSES, || classes(study, scores)),
+    ]
 }
 
-/// The tables of a study, in the order of [`schema::ALL`].
-///
-/// # Errors
-/// [`TableError`] where a value is NaN, or facts of one stage or run contradict each other.
-pub fn tables(study: &Study, metrics: &[MetricRow]) -> Result<Vec<Table>, TableError> {
-    let scores = Scores::new(study);
-    Ok(vec![
-        Table::new(&schema::RUNS, runs(study, &scores))?,
-        Table::new(&schema::RUN_STAGES, study.runs.iter().flat_map(run_stages).collect())?,
-        Table::new(&schema::METRICS, metric_rows(metrics))?,
-        Table::new(&schema::IMAGES, of_stages(selections(study), images))?,
-        Table::new(&schema::CONFUSION, of_stages(evaluations(study), confusion))?,
-        Table::new(&schema::CLASSES, classes(study, &scores))?,
-    ])
+fn design(study: &Study) -> Rows {
+    let value = serde_json::to_value(&study.design).expect("a design is plain data");
+    let facts = value.as_object().expect("a struct is an object");
+    let text = |value| Value::text(canon::to_json(value).expect("numbers of a design are finite"));
+    facts.iter().map(|(fact, value)| vec![Value::text(fact), text(value)]).collect()
 }
 
-/// What a report cites of its tables.
-pub fn digests(tables: &[Table]) -> Vec<TableDigest> {
-    let digest = |table: &Table| TableDigest {
-        name: table.schema().name.to_owned(),
-        rows: table.rows().len() as u64,
-        digest: table.logical_digest(),
-    };
-    tables.iter().map(digest).collect()
-}
-
-fn runs(study: &Study, scores: &Scores) -> Vec<Vec<Value>> {
+fn runs(study: &Study, scores: &Scores) -> Rows {
     let arms: BTreeMap<&str, bool> = study.arms.iter().map(|arm| (arm.name.as_str(), arm.oracle)).collect();
     let mut rows = Vec::new();
     for run in &study.runs {
         let Some(&oracle) = arms.get(run.arm.as_str()) else { continue };
-        let scored = scores.runs(&run.arm).find(|scored| scored.facts.run_id == run.run_id);
+        let scored = scores.run(run);
         let miou = |subset: Subset| Value::real(scored.and_then(|scored| scored.miou(subset)));
-        let best = run.best.filter(|_| run.complete);
+        let best = run.best().filter(|_| run.complete);
+        let stage =
+            |subset| run.evaluations.get(&subset).map(|evaluation: &Arc<Evaluation>| evaluation.stage);
+        let key = |stage: Option<Digest>| stage.map_or(Value::Null, Value::text);
         rows.push(vec![
             Value::text(&study.name),
             Value::text(&run.arm),
@@ -84,26 +83,31 @@ fn runs(study: &Study, scores: &Scores) -> Vec<Vec<Value>> {
             miou(Subset::Val),
             Value::real(best.map(|best| best.miou)),
             best.map_or(Value::Null, |best| Value::count(best.step)),
-            best.map_or(Value::Null, |best| Value::count(best.looks)),
+            best.map_or(Value::Null, |_| Value::count(run.looks.len() as u64)),
+            key(run.selection.as_ref().map(|selection| selection.stage)),
+            key(stage(Subset::Test)),
+            key(stage(Subset::Val)),
         ]);
     }
     rows
 }
 
-fn run_stages(run: &RunFacts) -> impl Iterator<Item = Vec<Value>> {
-    run.stages.iter().enumerate().map(|(position, stage)| {
+fn run_stages(run: &RunFacts) -> Rows {
+    let row = |(position, stage): (usize, &super::study::StageFact)| {
         vec![
             Value::text(run.run_id),
             Value::count(position as u64),
             Value::text(&stage.kind),
             Value::text(&stage.role),
             Value::text(stage.key),
+            Value::text(stage.inputs.iter().map(Digest::to_string).collect::<Vec<_>>().join(" ")),
         ]
-    })
+    };
+    run.stages.iter().enumerate().map(row).collect()
 }
 
 /// Rows come stage by stage and metric by metric, so that a row mostly shares its texts with the one before it.
-fn metric_rows(metrics: &[MetricRow]) -> Vec<Vec<Value>> {
+fn metric_rows(metrics: &[MetricRow]) -> Rows {
     let mut rows = Vec::with_capacity(metrics.len());
     let mut texts: Option<(&MetricRow, Value, Value)> = None;
     for row in metrics {
@@ -117,50 +121,79 @@ fn metric_rows(metrics: &[MetricRow]) -> Vec<Vec<Value>> {
     rows
 }
 
-type Facts<'a, T> = BTreeMap<(Digest, Option<Subset>), Vec<&'a T>>;
-
-/// Selections by stage: arms that share a stage report the same facts.
-fn selections(study: &Study) -> Facts<'_, SelectionFacts> {
-    let mut found: Facts<SelectionFacts> = BTreeMap::new();
-    for facts in study.runs.iter().filter_map(|run| run.selection.as_ref()) {
-        add(&mut found, (facts.stage, None), facts);
-    }
-    found
+fn looks(run: &RunFacts) -> Rows {
+    let id = Value::text(run.run_id);
+    let row = |look: &super::study::Look| vec![id.clone(), Value::count(look.step), Value::Real(look.miou)];
+    run.looks.iter().map(row).collect()
 }
 
-fn evaluations(study: &Study) -> Facts<'_, Evaluation> {
-    let mut found: Facts<Evaluation> = BTreeMap::new();
-    for (&subset, facts) in study.runs.iter().flat_map(|run| &run.evaluations) {
-        add(&mut found, (facts.stage, Some(subset)), facts);
-    }
-    found
+fn pseudo_labels(run: &RunFacts) -> Rows {
+    let row = |(position, labels): (usize, &super::study::LabelFacts)| {
+        vec![
+            Value::text(run.run_id),
+            Value::count(position as u64),
+            Value::text(&labels.role),
+            Value::count(labels.pixels),
+            Value::count(labels.kept_pixels),
+            Value::Flag(labels.confusion.is_some()),
+        ]
+    };
+    run.labels.iter().enumerate().map(row).collect()
 }
 
-/// Equal facts are kept once, so that a shared stage is not expanded for each of its arms; facts that differ are
-/// both kept, for [`Table::new`] to refuse.
-fn add<'a, T: PartialEq>(found: &mut Facts<'a, T>, key: (Digest, Option<Subset>), facts: &'a T) {
-    let known = found.entry(key).or_default();
-    if !known.contains(&facts) {
-        known.push(facts);
+fn pseudo_confusion(run: &RunFacts) -> Rows {
+    let mut rows = Vec::new();
+    for (position, labels) in run.labels.iter().enumerate() {
+        let Some(confusion) = &labels.confusion else { continue };
+        let classes = confusion.classes();
+        let counted = confusion.counts().iter().enumerate().filter(|&(_, &pixels)| pixels > 0);
+        rows.extend(counted.map(|(i, &pixels)| {
+            vec![
+                Value::text(run.run_id),
+                Value::count(position as u64),
+                Value::count((i / classes) as u64),
+                Value::count((i % classes) as u64),
+                Value::count(pixels),
+            ]
+        }));
     }
+    rows
 }
 
-fn of_stages<T>(
-    facts: Facts<T>,
-    rows: impl Fn(&Value, Option<Subset>, &T) -> Vec<Vec<Value>>,
-) -> Vec<Vec<Value>> {
-    let mut all = Vec::new();
-    for ((stage, subset), known) in facts {
-        let stage = Value::text(stage);
-        for facts in known {
-            all.extend(rows(&stage, subset, facts));
+fn calibration(run: &RunFacts) -> Rows {
+    let mut rows = Vec::new();
+    for (position, labels) in run.labels.iter().enumerate() {
+        let bins = labels.calibration.iter().flat_map(|calibration| calibration.bins()).enumerate();
+        rows.extend(bins.map(|(at, bin)| {
+            vec![
+                Value::text(run.run_id),
+                Value::count(position as u64),
+                Value::count(at as u64),
+                Value::count(bin.pixels),
+                Value::count(bin.right),
+                Value::count(bin.confidence),
+            ]
+        }));
+    }
+    rows
+}
+
+/// Selections by stage: arms that share a stage report the same facts. Facts that differ are both kept, for the table to
+/// refuse.
+fn selections(study: &Study) -> Vec<&SelectionFacts> {
+    let mut found: BTreeMap<Digest, Vec<&SelectionFacts>> = BTreeMap::new();
+    for facts in study.runs.iter().filter_map(|run| run.selection.as_deref()) {
+        let known = found.entry(facts.stage).or_default();
+        if !known.iter().any(|other| std::ptr::eq(*other, facts)) {
+            known.push(facts);
         }
     }
-    all
+    found.into_values().flatten().collect()
 }
 
-fn images(stage: &Value, _: Option<Subset>, facts: &SelectionFacts) -> Vec<Vec<Value>> {
-    let row = |image: &super::study::ImageFact| {
+fn selected(facts: &SelectionFacts) -> Rows {
+    let stage = Value::text(facts.stage);
+    let row = |image: &ImageFact| {
         vec![
             stage.clone(),
             Value::text(&image.id),
@@ -174,29 +207,72 @@ fn images(stage: &Value, _: Option<Subset>, facts: &SelectionFacts) -> Vec<Vec<V
     facts.images.iter().map(row).collect()
 }
 
-fn confusion(stage: &Value, subset: Option<Subset>, facts: &Evaluation) -> Vec<Vec<Value>> {
-    let subset = subset.map_or(Value::Null, Value::text);
-    let mut rows = Vec::new();
-    for image in &facts.images {
-        let id = Value::Text(Arc::from(image.id.as_str()));
-        let classes = image.confusion.classes();
-        for (i, &pixels) in image.confusion.counts().iter().enumerate().filter(|&(_, &pixels)| pixels > 0) {
-            let class = |class: usize| Value::count(class as u64);
-            let (truth, prediction) = (class(i / classes), class(i % classes));
-            rows.push(vec![
-                stage.clone(),
-                subset.clone(),
-                id.clone(),
-                truth,
-                prediction,
-                Value::count(pixels),
-            ]);
+/// A part for every evaluating stage: together they may be larger than memory. Facts of one stage that differ are in its
+/// part, for the table to refuse.
+fn of_evaluations<'a>(study: &'a Study, rows: fn(&Key, &ImageCells, usize, &mut Rows)) -> Vec<Part<'a>> {
+    let mut found: BTreeMap<(String, Subset), Vec<&'a Evaluation>> = BTreeMap::new();
+    for (&subset, evaluation) in study.runs.iter().flat_map(|run| &run.evaluations) {
+        let known = found.entry((evaluation.stage.to_string(), subset)).or_default();
+        if !known.iter().any(|other| std::ptr::eq(*other, &raw const **evaluation)) {
+            known.push(evaluation);
         }
     }
-    rows
+    let classes = study.classes.len();
+    let part = |((stage, subset), facts): ((String, Subset), Vec<&'a Evaluation>)| -> Part<'a> {
+        let (stage, subset) = (Value::text(stage), Value::text(subset));
+        Box::new(move || {
+            let mut all = Rows::new();
+            for image in facts.iter().flat_map(|evaluation| evaluation.images()) {
+                let key = [stage.clone(), subset.clone(), Value::Text(image.id.clone())];
+                rows(&key, image, classes, &mut all);
+            }
+            all
+        })
+    };
+    found.into_iter().map(part).collect()
 }
 
-fn classes(study: &Study, scores: &Scores) -> Vec<Vec<Value>> {
+/// Stage, subset and image: whose rows they are.
+type Key = [Value; 3];
+
+fn row<const N: usize>(key: &Key, more: [Value; N]) -> Vec<Value> {
+    let mut row = Vec::with_capacity(key.len() + N);
+    row.extend_from_slice(key);
+    row.extend(more);
+    row
+}
+
+fn evaluated(key: &Key, image: &ImageCells, classes: usize, rows: &mut Rows) {
+    let mut confusion = Confusion::new(classes);
+    confusion.add_cells(&image.cells);
+    let right = (0..classes).map(|class| confusion.true_positives(class)).sum();
+    rows.push(row(
+        key,
+        [Value::count(confusion.total()), Value::count(right), Value::real(confusion.miou())],
+    ));
+}
+
+fn counts(key: &Key, image: &ImageCells, _: usize, rows: &mut Rows) {
+    let present: BTreeSet<u8> = image.cells.iter().flat_map(|cell| [cell.truth, cell.prediction]).collect();
+    for class in present {
+        let sum = |counts: fn(bool, bool) -> bool| {
+            let those =
+                image.cells.iter().filter(|cell| counts(cell.truth == class, cell.prediction == class));
+            Value::count(those.map(|cell| u64::from(cell.pixels)).sum())
+        };
+        let (tp, fp, missed) = (sum(|t, p| t && p), sum(|t, p| !t && p), sum(|t, p| t && !p));
+        rows.push(row(key, [Value::count(u64::from(class)), tp, fp, missed]));
+    }
+}
+
+fn confusion(key: &Key, image: &ImageCells, _: usize, rows: &mut Rows) {
+    rows.extend(image.cells.iter().map(|cell| {
+        let [truth, prediction] = [cell.truth, cell.prediction].map(|class| Value::count(u64::from(class)));
+        row(key, [truth, prediction, Value::count(u64::from(cell.pixels))])
+    }));
+}
+
+fn classes(study: &Study, scores: &Scores) -> Rows {
     let mut rows = Vec::new();
     for run in study.arms.iter().flat_map(|arm| scores.runs(&arm.name)) {
         let id = Value::text(run.facts.run_id);

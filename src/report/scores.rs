@@ -1,15 +1,18 @@
 //! The numbers of each complete run, where it stands in the design, and what is missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::study::{ImageConfusion, RunFacts, Study, Subset};
+use super::stats::Cell;
+use super::study::{Absent, RunFacts, Study, Subset};
 use crate::metric::Confusion;
 
 /// A (seed, split) pair of the design, by position: arms are compared within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pair {
-    seed: usize,
-    split: usize,
+    /// The position of its seed.
+    pub seed: usize,
+    /// The position of its split.
+    pub split: usize,
 }
 
 /// A cell of the design that is not there.
@@ -66,10 +69,8 @@ impl<'a> Scores<'a> {
     pub fn new(study: &'a Study) -> Self {
         let mut runs: BTreeMap<&str, BTreeMap<Pair, RunScores>> = BTreeMap::new();
         for facts in study.runs.iter().filter(|run| run.complete) {
-            let seed = study.seeds.iter().position(|&seed| seed == facts.seed);
-            let split = study.splits.iter().position(|split| *split == facts.split);
-            if let (Some(seed), Some(split)) = (seed, split) {
-                runs.entry(&facts.arm).or_default().insert(Pair { seed, split }, score(study, facts));
+            if let Some(pair) = pair(study, facts.seed, &facts.split) {
+                runs.entry(&facts.arm).or_default().insert(pair, score(study, facts));
             }
         }
         Self { study, runs }
@@ -80,25 +81,60 @@ impl<'a> Scores<'a> {
         self.runs.get(arm).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// The scores of a run, where it is complete and belongs to the design.
+    pub fn run(&self, facts: &RunFacts) -> Option<&RunScores<'a>> {
+        self.runs.get(facts.arm.as_str())?.get(&pair(self.study, facts.seed, &facts.split)?)
+    }
+
     /// A value of each complete run of an arm, where it is defined.
     pub fn values(&self, arm: &str, value: impl Fn(&RunScores<'a>) -> Option<f64>) -> Vec<f64> {
         self.runs(arm).filter_map(value).collect()
     }
 
-    /// mIoU of `against` and of `arm` on the headline subset, for each pair where both have one.
-    pub fn pairs(&self, arm: &str, against: &str) -> Vec<(f64, f64)> {
-        let (Some(arm), Some(against)) = (self.runs.get(arm), self.runs.get(against)) else {
-            return Vec::new();
-        };
-        let subset = self.study.headline;
-        let both =
-            |(pair, run): (&Pair, &RunScores)| Some((against.get(pair)?.miou(subset)?, run.miou(subset)?));
-        arm.iter().filter_map(both).collect()
+    /// The runs of two arms, for each pair where both are complete.
+    pub fn both(
+        &self,
+        arm: &str,
+        against: &str,
+    ) -> impl Iterator<Item = (Pair, &RunScores<'a>, &RunScores<'a>)> {
+        let against = self.runs.get(against);
+        let both = move |(&pair, run)| Some((pair, run, against?.get(&pair)?));
+        self.runs.get(arm).into_iter().flatten().filter_map(both)
     }
 
-    /// Runs that each arm should have.
+    /// A value of each complete run of an arm, where it is defined, with its place in the design.
+    pub fn cells(&self, arm: &str, value: impl Fn(&RunScores<'a>) -> Option<f64>) -> Vec<Cell> {
+        let cell = |(pair, run): (&Pair, &RunScores<'a>)| {
+            Some(Cell { split: pair.split, seed: pair.seed, value: value(run)? })
+        };
+        self.runs.get(arm).into_iter().flatten().filter_map(cell).collect()
+    }
+
+    /// Runs of a whole design, for each arm.
     pub fn planned(&self) -> usize {
         self.study.seeds.len() * self.study.splits.len()
+    }
+
+    /// Runs that an arm should have.
+    pub fn planned_of(&self, arm: &str) -> usize {
+        self.planned() - self.study.absent.iter().filter(|cell| cell.arm == arm).count()
+    }
+
+    /// Runs that all arms should have.
+    pub fn planned_in_all(&self) -> usize {
+        self.study.arms.iter().map(|arm| self.planned_of(&arm.name)).sum()
+    }
+
+    /// Pairs that two arms should have.
+    pub fn planned_pairs(&self, arm: &str, against: &str) -> usize {
+        let places: BTreeSet<_> = self
+            .study
+            .absent
+            .iter()
+            .filter(|cell| cell.arm == arm || cell.arm == against)
+            .map(|cell| (cell.seed, &cell.split))
+            .collect();
+        self.planned() - places.len()
     }
 
     /// Subsets that any complete run was evaluated on, the headline first.
@@ -129,6 +165,11 @@ impl<'a> Scores<'a> {
         for arm in &self.study.arms {
             for (i, &seed) in self.study.seeds.iter().enumerate() {
                 for (j, split) in self.study.splits.iter().enumerate() {
+                    let is_absent =
+                        |cell: &Absent| cell.arm == arm.name && cell.seed == seed && cell.split == *split;
+                    if self.study.absent.iter().any(is_absent) {
+                        continue;
+                    }
                     let runs = self.runs.get(arm.name.as_str());
                     if lacks(runs.and_then(|runs| runs.get(&Pair { seed: i, split: j }))) {
                         found.push(Missing { arm: &arm.name, seed, split });
@@ -140,18 +181,16 @@ impl<'a> Scores<'a> {
     }
 }
 
+fn pair(study: &Study, seed: u64, split: &str) -> Option<Pair> {
+    let seed = study.seeds.iter().position(|&one| one == seed)?;
+    let split = study.splits.iter().position(|one| one == split)?;
+    Some(Pair { seed, split })
+}
+
 fn score<'a>(study: &Study, facts: &'a RunFacts) -> RunScores<'a> {
     let subsets = facts.evaluations.iter().map(|(&subset, evaluation)| {
-        let confusion = total(study.classes.len(), &evaluation.images);
+        let confusion = evaluation.total(study.classes.len());
         (subset, SubsetScores { miou: confusion.miou(), ious: confusion.iou(), confusion })
     });
     RunScores { facts, subsets: subsets.collect() }
-}
-
-fn total(classes: usize, images: &[ImageConfusion]) -> Confusion {
-    let mut total = Confusion::new(classes);
-    for image in images {
-        total.merge(&image.confusion);
-    }
-    total
 }

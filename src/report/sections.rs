@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::TableDigest;
 use super::arm::ArmFacts;
-use super::compare::{Comparison, Reading};
+use super::claim::ClaimFinding;
+use super::compare::{Comparison, LEVEL};
 use super::contrast::Contrasted;
-use super::markdown::{Align, Grid, code};
+use super::findings::Findings;
+use super::grid::{Align, Grid, code};
 use super::number::{
-    NONE, correlation, count, interval, mean_and_sd, or_none, percent, points, probability, signed,
+    NONE, correlation, count, interval, level, mean_and_sd, or_none, percent, points, probability, share,
+    signed,
 };
 use super::quality::{LabelQuality, SelectionQuality};
 use super::scores::{Missing, Scores};
+use super::sheet::SheetFacts;
 use super::stats;
 use super::study::{Study, Subset};
+use crate::track::table::TableDigest;
 
 use Align::{Left, Right};
 
@@ -43,11 +47,12 @@ pub fn miou(study: &Study, scores: &Scores) -> Grid {
         let cell = |values: &[f64]| mean_and_sd(stats::mean(values), stats::sd(values));
         let on = |subset: Subset| scores.values(&arm.name, |run| run.miou(subset));
         let n = on(study.headline).len();
-        let n = if n == scores.planned() { n.to_string() } else { format!("{n} of {}", scores.planned()) };
+        let planned = scores.planned_of(&arm.name);
+        let n = if n == planned { n.to_string() } else { format!("{n} of {planned}") };
         let mut row = vec![arm_cell(study, arm), n];
         row.extend(subsets.iter().map(|&subset| cell(&on(subset))));
         if best {
-            row.push(cell(&scores.values(&arm.name, |run| run.facts.best.map(|best| best.miou))));
+            row.push(cell(&scores.values(&arm.name, |run| run.facts.best().map(|best| best.miou))));
         }
         grid.row(row);
     }
@@ -57,7 +62,7 @@ pub fn miou(study: &Study, scores: &Scores) -> Grid {
 /// From how many looks at the validation images the best was chosen, over all runs: the fewest and the most.
 pub fn looks(scores: &Scores, study: &Study) -> Option<(u64, u64)> {
     let runs = study.arms.iter().flat_map(|arm| scores.runs(&arm.name));
-    let looks: Vec<u64> = runs.filter_map(|run| run.facts.best.map(|best| best.looks)).collect();
+    let looks: Vec<u64> = runs.map(|run| run.facts.looks.len() as u64).filter(|&looks| looks > 0).collect();
     Some((*looks.iter().min()?, *looks.iter().max()?))
 }
 
@@ -71,41 +76,56 @@ pub fn arms(study: &Study) -> Grid {
 }
 
 /// Every other arm minus one of them; p also with Holm's correction over the methods among them.
-pub fn differences(study: &Study, scores: &Scores, against: &str) -> Grid {
+pub fn differences(findings: &Findings, against: &str) -> Grid {
+    let study = findings.study;
     let arms: Vec<&ArmFacts> = study.arms.iter().filter(|arm| arm.name != against).collect();
-    let compared: Vec<Comparison> =
-        arms.iter().map(|arm| Comparison::new(scores, &arm.name, against)).collect();
-    let tested = || (0..arms.len()).filter(|&i| !arms[i].oracle && compared[i].p.is_some());
-    let adjusted = stats::holm(&tested().filter_map(|i| compared[i].p).collect::<Vec<_>>());
-    let adjusted: BTreeMap<usize, f64> = tested().zip(adjusted).collect();
+    let compared: Vec<&Comparison> =
+        arms.iter().map(|arm| findings.compared.of(&arm.name, against)).collect();
+    let adjusted = holm(&arms, &compared);
     let mut header = vec![("arm", Left)];
     header.extend(DIFFERENCE);
-    header.extend([("Holm p", Right), ("reading", Left)]);
+    header.extend([("Holm p", Right), ("P(above)", Right), ("reading", Left)]);
     let mut grid = Grid::new(header);
     for (i, comparison) in compared.iter().enumerate() {
         let mut row = vec![arm_cell(study, arms[i])];
         row.extend(difference_cells(comparison));
-        row.push(or_none(adjusted.get(&i).copied(), probability));
+        row.push(or_none(adjusted[i], probability));
+        row.push(or_none(comparison.superiority.map(|found| found.share), share));
         row.push(comparison.reading().words().to_owned());
         grid.row(row);
     }
     grid
 }
 
-const DIFFERENCE: [(&str, Align); 4] =
-    [("difference", Right), ("95 % interval", Right), ("n", Right), ("p", Right)];
+/// p of each comparison, adjusted over the methods among the arms; none of an oracle, and where there is no p.
+pub fn holm(arms: &[&ArmFacts], compared: &[&Comparison]) -> Vec<Option<f64>> {
+    let tested: Vec<usize> =
+        (0..arms.len()).filter(|&i| !arms[i].oracle && compared[i].p().is_some()).collect();
+    let p: Vec<f64> = tested.iter().filter_map(|&i| compared[i].p()).collect();
+    let mut adjusted = vec![None; arms.len()];
+    for (i, p) in tested.into_iter().zip(stats::holm(&p)) {
+        adjusted[i] = Some(p);
+    }
+    adjusted
+}
 
-fn difference_cells(comparison: &Comparison) -> [String; 4] {
+const DIFFERENCE: [(&str, Align); 5] =
+    [("difference", Right), ("the procedure", Right), ("these models", Right), ("n", Right), ("p", Right)];
+
+fn difference_cells(comparison: &Comparison) -> [String; 5] {
+    let units = comparison.units();
     let n = if comparison.is_whole() || comparison.planned == 0 {
-        comparison.pairs.to_string()
+        units.to_string()
     } else {
-        format!("{} of {}", comparison.pairs, comparison.planned)
+        format!("{units} ({} of {} pairs)", comparison.pairs, comparison.planned)
     };
+    let or_dash = |found: Option<stats::Interval>| found.map_or_else(|| NONE.to_owned(), interval);
     [
-        or_none(comparison.mean, signed),
-        comparison.interval.map_or_else(|| NONE.to_owned(), interval),
+        or_none(comparison.mean(), signed),
+        or_dash(comparison.interval()),
+        or_dash(comparison.models.map(|models| models.interval)),
         n,
-        or_none(comparison.p, probability),
+        or_none(comparison.p(), probability),
     ]
 }
 
@@ -234,6 +254,42 @@ pub fn cells(study: &Study, cells: &[Missing]) -> String {
     study.arms.iter().filter_map(of_arm).collect::<Vec<_>>().join("\n")
 }
 
+/// What arms of one ablation have and those of another lack.
+pub fn unpaired(study: &Study) -> String {
+    let of_arm = |arm: &ArmFacts| {
+        let cells = study.absent.iter().filter(|cell| cell.arm == arm.name);
+        let places: Vec<String> =
+            cells.map(|cell| format!("seed {} split {}", cell.seed, code(&cell.split))).collect();
+        (!places.is_empty()).then(|| format!("- {}: {}", code(&arm.name), places.join(", ")))
+    };
+    study.arms.iter().filter_map(of_arm).collect::<Vec<_>>().join("\n")
+}
+
+/// What the reproducibility sheet is made of; `arms` are their complete runs.
+pub fn sheet_facts<'a>(findings: &Findings<'a>, arms: &'a [(String, usize)]) -> SheetFacts<'a> {
+    let study = findings.study;
+    let mut evaluated = BTreeMap::new();
+    for (&subset, evaluation) in study.runs.iter().flat_map(|run| &run.evaluations) {
+        evaluated.insert(subset, evaluation.images().len());
+    }
+    SheetFacts {
+        name: &study.name,
+        provenance: &study.provenance,
+        protocol: &study.protocol,
+        sharing: &study.sharing,
+        seeds: &study.seeds,
+        arms,
+        classes: study.classes.len(),
+        headline: study.headline,
+        evaluated,
+        looks: looks(findings.scores, study),
+        level: LEVEL,
+        replicates: stats::REPLICATES,
+        claims: study.claims.len(),
+        parameters: None,
+    }
+}
+
 /// Where the numbers come from.
 pub fn provenance(study: &Study) -> Grid {
     let facts = &study.provenance;
@@ -288,13 +344,66 @@ pub fn tables(tables: &[TableDigest]) -> Grid {
     grid
 }
 
-/// Whether any comparison of the study has an interval.
-pub fn has_interval(study: &Study, scores: &Scores) -> bool {
+/// Whether any comparison with the baseline has an interval.
+pub fn has_interval(findings: &Findings) -> bool {
+    let study = findings.study;
     let mut others = study.arms.iter().filter(|arm| arm.name != study.baseline);
-    others.any(|arm| {
-        !matches!(
-            Comparison::new(scores, &arm.name, &study.baseline).reading(),
-            Reading::OnePair | Reading::Unknown
-        )
-    })
+    others.any(|arm| findings.compared.of(&arm.name, &study.baseline).interval().is_some())
+}
+
+/// The claims and what became of them.
+pub fn claims(findings: &Findings) -> Grid {
+    let mut grid = Grid::new([
+        ("claim", Left),
+        ("difference", Right),
+        ("interval", Right),
+        ("n", Right),
+        ("verdict", Left),
+    ]);
+    for found in &findings.claims {
+        let (mean, n) =
+            found.procedure.as_ref().map_or((None, 0), |found| (Some(found.mean), found.units.len()));
+        let of_level = |found: stats::Interval| format!("{} at {}", interval(found), level(found.level));
+        grid.row([
+            found.words(),
+            or_none(mean, signed),
+            found.interval.map_or_else(|| NONE.to_owned(), of_level),
+            n.to_string(),
+            verdict_cell(found),
+        ]);
+    }
+    grid
+}
+
+/// A verdict; a decision stands out.
+fn verdict_cell(found: &ClaimFinding) -> String {
+    match found.reason() {
+        None => format!("**{}**", found.verdict.word()),
+        Some(reason) => format!("{}: {reason}", found.verdict.word()),
+    }
+}
+
+/// Where the spread of each arm's mIoU comes from.
+pub fn components(findings: &Findings) -> Grid {
+    let splits = findings.study.splits.len() > 1;
+    let mut header = vec![("arm", Left)];
+    if splits {
+        header.push(("between splits", Right));
+    }
+    header.push(("between seeds", Right));
+    let mut grid = Grid::new(header);
+    for (arm, components) in findings.study.arms.iter().zip(&findings.components) {
+        let Some(found) = components else { continue };
+        let mut row = vec![arm_cell(findings.study, arm)];
+        if splits {
+            let split = or_none(found.split, points);
+            row.push(if found.below_zero { format!("{split} (estimate below 0)") } else { split });
+        }
+        row.push(match found.together {
+            Some(together) => format!("{} (with the split)", points(together)),
+            None => or_none(found.seed, points),
+        });
+        grid.row(row);
+    }
+    grid
 }

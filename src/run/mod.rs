@@ -29,6 +29,7 @@ pub mod executor;
 pub mod golden;
 pub mod mend;
 pub mod numerics;
+pub mod panels;
 mod queue;
 pub mod recount;
 pub mod signal;

@@ -10,7 +10,7 @@ use crate::data::dataset::Dataset;
 use crate::data::size::ImageSize;
 use crate::plan::bound::run_id;
 use crate::plan::recipe::{self, RecipeError};
-use crate::plan::{Graph, StageKey};
+use crate::plan::{Graph, Kind, StageKey};
 use crate::spec::ablation::{Ablation, Member};
 use crate::spec::evaluate::EvaluateOn;
 use crate::spec::identity;
@@ -164,28 +164,47 @@ impl PlannedStudy {
                 requested_cost: graph.requested_cost(),
                 distinct_cost: graph.cost(),
             },
+            registrations: Vec::new(),
         };
         Ok(Self { graph, stored, data, weights, serves })
     }
 
-    /// Makes the store remember this study.
+    /// Makes the store remember this study, and when its claims were written down.
     ///
     /// # Errors
     /// [`PlanError::NameTaken`] when another study has the name and `replace` is off.
-    pub fn register(&self, store: &Store, replace: bool) -> Result<(), PlanError> {
+    pub fn register(&mut self, store: &Store, replace: bool) -> Result<(), PlanError> {
         let name = &self.stored.ablation.name;
-        let other = store
-            .studies(name)?
-            .into_iter()
-            .find(|study| study.numerics == self.stored.numerics && study.digest != self.stored.digest);
-        match other {
-            Some(other) if !replace => Err(PlanError::NameTaken {
+        let mut named = store.studies(name)?.into_iter();
+        let earlier = named.find(|study| study.numerics == self.stored.numerics);
+        if let Some(other) =
+            earlier.as_ref().filter(|earlier| earlier.digest != self.stored.digest && !replace)
+        {
+            return Err(PlanError::NameTaken {
                 name: name.clone(),
                 there: other.digest.short(),
                 here: self.stored.digest.short(),
-            }),
-            _ => Ok(store.write_study(&self.stored)?),
+            });
         }
+        let finished = self.finished(store)?;
+        self.stored
+            .register_claims(earlier.map(|earlier| earlier.registrations).unwrap_or_default(), finished);
+        Ok(store.write_study(&self.stored)?)
+    }
+
+    /// Experiments whose result on the headline's images is in the store.
+    fn finished(&self, store: &Store) -> Result<u64, StoreError> {
+        let mut finished = 0;
+        for member in &self.stored.members {
+            let chain = &member.chain;
+            let headline = if self.stored.data.headline == "test" { chain.test } else { chain.val };
+            if let Some(key) = headline
+                && store.record(Kind::Evaluate, key)?.is_some()
+            {
+                finished += 1;
+            }
+        }
+        Ok(finished)
     }
 
     /// The stages that are not in the store.

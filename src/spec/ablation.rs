@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::claim::{Claim, Noise};
 use super::data::Split;
 use super::experiment::Experiment;
 
@@ -26,6 +27,12 @@ pub struct Ablation {
     pub arms: Vec<Arm>,
     /// Which arms tell whether the study is in the regime its question speaks of.
     pub regime: Option<Regime>,
+    /// What the ablation sets out to show, in the order of the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
+    /// How much noise its author expects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<Noise>,
     /// Seed-major: every split and arm of one seed, then the next seed.
     pub experiments: Vec<Member>,
 }
@@ -90,6 +97,8 @@ impl Ablation {
             splits: vec![split.clone()],
             arms: vec![Arm { name: name.to_owned(), description, oracle: experiment.method.is_oracle() }],
             regime: None,
+            claims: Vec::new(),
+            noise: None,
             experiments: vec![Member { arm: name.to_owned(), seed: experiment.seed, split, experiment }],
         }
     }

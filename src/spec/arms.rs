@@ -1,18 +1,19 @@
 //! Lays every arm of an ablation over its base, and checks that arms differ in what they declare and nowhere else.
 
 use super::ablation::{Ablation, Arm, Member};
+use super::claim::Images;
 use super::data::Split;
 use super::diagnostic::Problem;
 use super::environment::Environment;
 use super::experiment::{About, Experiment};
 use super::identity::spec_id;
 use super::merge::merge;
-use super::read::{self, ArmHead, Head, SplitBase};
+use super::read::{self, ArmHead, ClaimHead, Head, SplitBase};
 use super::reader::{Context, Line};
 use super::schema;
 use super::shorthand;
 use super::source::Sources;
-use super::tree::{Origin, Table, leaves};
+use super::tree::{Origin, Table, find, leaves};
 
 /// A resolved ablation, and how each arm came to be.
 pub struct Resolved {
@@ -40,7 +41,7 @@ pub fn resolve(
 ) -> Option<Resolved> {
     let context = Context::new(sources, environment);
     for arm in &head.arms {
-        arm_is_declared(&context, &head, arm);
+        arm_is_declared(&context, &head, arm, base);
     }
     problems.extend(context.problems());
 
@@ -58,6 +59,7 @@ pub fn resolve(
             problems.extend(hidden_differences(&head, arm, &read[index].lines, &read[baseline].lines));
         }
     }
+    problems.extend(head.claims.iter().flat_map(|claim| unfit_claim(&head, claim, &read, baseline)));
     // An arm with a problem was read with defaults in its place, and may only look like another.
     if problems.is_empty() {
         problems.extend(same_experiments(&head.arms, &read));
@@ -69,7 +71,8 @@ pub fn resolve(
 }
 
 /// Every key that an arm sets must be a declared factor; an arm that sets nothing can only be the baseline.
-fn arm_is_declared(context: &Context<'_>, head: &Head, arm: &ArmHead) {
+fn arm_is_declared(context: &Context<'_>, head: &Head, arm: &ArmHead, base: &Table) {
+    let baseline = head.arms.iter().find(|other| other.name == head.baseline);
     let set = leaves(&arm.layer, "");
     if set.is_empty() && arm.name != head.baseline {
         let problem = Problem::new(format!("arm \"{}\" sets nothing", arm.name)).at(&arm.key);
@@ -84,7 +87,12 @@ fn arm_is_declared(context: &Context<'_>, head: &Head, arm: &ArmHead) {
         }
         let problem =
             Problem::new(format!("arm \"{}\" sets `{path}`, which is no declared factor", arm.name));
-        let problem = problem.at(&node.key).label("set here").context(&head.factors_origin, "declared here");
+        let mut problem =
+            problem.at(&node.key).label("set here").context(&head.factors_origin, "declared here");
+        let own = baseline.filter(|other| other.name != arm.name).and_then(|other| find(&other.layer, &path));
+        if let Some(other) = own.or_else(|| find(base, &path)) {
+            problem = problem.context(&other.key, "the baseline has this");
+        }
         context.report(problem.help(format!("add \"{path}\" to `factors`, or set it for all arms alike")));
     }
 }
@@ -141,9 +149,46 @@ fn hidden_differences(head: &Head, arm: &ArmHead, lines: &[Line], baseline: &[Li
         let mut problem =
             Problem::new(message).label(format!("for {whose} this sets {} = {value}", line.key));
         problem.place = blamed.place().cloned().map(Box::new);
-        let problem = problem.context(&head.factors_origin, "declared here");
+        let (of, its) = if std::ptr::eq(blamed, &line.origin) {
+            (format!("for the baseline it is {}", other.value), &other.origin)
+        } else {
+            (format!("for \"{}\" it is {}", arm.name, line.value), &line.origin)
+        };
+        let problem = problem.context(its, of).context(&head.factors_origin, "declared here");
         let table = line.key.rsplit_once('.').map_or(line.key.as_str(), |(table, _)| table);
         problems.push(problem.help(format!("add \"{}\" or \"{table}\" to `factors`", line.key)));
+    }
+    problems
+}
+
+/// A claim about an arm that saw true masks, about images that nobody evaluates, or about a split that is none.
+fn unfit_claim(head: &Head, claim: &ClaimHead, read: &[Read], baseline: Option<usize>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, origin) in [(&claim.claim.better, &claim.better), (&claim.claim.than, &claim.than)] {
+        let arm = head.arms.iter().zip(read).find(|(arm, _)| arm.name == *name);
+        if arm.and_then(|(_, read)| read.experiment.as_ref()).is_some_and(|found| found.method.is_oracle()) {
+            let problem = Problem::new(format!("a claim names the arm \"{name}\", which sees true masks"));
+            let problem = problem.at(origin).label("an oracle");
+            problems.push(problem.help("an oracle is a ceiling and no side of a claim"));
+        }
+    }
+    let Some(base) = baseline.map(|baseline| &read[baseline]) else { return problems };
+    if claim.claim.on == Some(Images::Test)
+        && base.experiment.as_ref().is_some_and(|experiment| !experiment.has_test())
+    {
+        let problem = Problem::new("a claim is about test images, and there are none").at(&claim.on);
+        problems
+            .push(problem.label("no such images").help("write on = \"val\", or name test images in [data]"));
+    }
+    let labels: Vec<&str> = match &head.splits {
+        Some(_) => base.splits.iter().map(|(label, _)| label.as_str()).collect(),
+        None => vec![base.base.label.as_str()],
+    };
+    if let Some(split) = claim.claim.split.as_deref().filter(|split| !labels.contains(split)) {
+        let problem =
+            Problem::new(format!("a claim is about the split \"{split}\", which is none of the ablation"));
+        let problem = problem.at(&claim.split).label("no such split");
+        problems.push(problem.help(format!("splits: {}", labels.join(", "))));
     }
     problems
 }
@@ -207,6 +252,8 @@ fn gather(head: Head, read: Vec<Read>, baseline: usize) -> Resolved {
         splits,
         arms: arms.collect(),
         regime: head.regime,
+        claims: head.claims.into_iter().map(|head| head.claim).collect(),
+        noise: head.noise,
         experiments,
     };
     Resolved { ablation, lines: read.into_iter().map(|read| read.lines).collect() }

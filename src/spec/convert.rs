@@ -44,6 +44,8 @@ impl Bounds {
     pub const UNIT: Self = Self::up_to(1.0);
     /// Above 0, up to 1: a share of something.
     pub const SHARE: Self = Self { low_counts: false, ..Self::UNIT };
+    /// A difference of two shares in points: from -100 to 100.
+    pub const POINTS: Self = Self { low: -100.0, ..Self::up_to(100.0) };
     /// From 0 up to, but not including 1.
     pub const BELOW_ONE: Self = Self { high_counts: false, ..Self::UNIT };
 

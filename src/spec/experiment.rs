@@ -38,6 +38,16 @@ pub struct Experiment {
     pub run: RunOn,
 }
 
+impl Experiment {
+    /// Whether there are test images.
+    pub fn has_test(&self) -> bool {
+        match &self.data {
+            Data::Synthetic(synthetic) => synthetic.test > 0,
+            Data::Listed(listed) => listed.test.is_some(),
+        }
+    }
+}
+
 /// What is said of an experiment to people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {

@@ -96,12 +96,8 @@ fn split(split: &Split) -> Value {
 
 /// Where the headline is measured: `auto` is one of the others.
 fn headline(experiment: &Experiment) -> EvaluateOn {
-    let has_test = match &experiment.data {
-        Data::Synthetic(synthetic) => synthetic.test > 0,
-        Data::Listed(listed) => listed.test.is_some(),
-    };
     match experiment.evaluate.on {
-        EvaluateOn::Auto if has_test => EvaluateOn::Test,
+        EvaluateOn::Auto if experiment.has_test() => EvaluateOn::Test,
         EvaluateOn::Auto => EvaluateOn::Val,
         on => on,
     }

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! - The vocabulary: [`experiment`], [`data`], [`model`], [`normalisation`], [`train`], [`augment`], [`method`],
-//!   [`evaluate`], [`ablation`]. Plain data, one file per table.
+//!   [`evaluate`], [`ablation`], [`claim`]. Plain data, one file per table.
 //! - Texts and places: [`source`], [`tree`], [`diagnostic`].
 //! - Layers: `compose` (extends, `--set`), `merge`, `shorthand` (`method.name`, `data.preset`; [`preset`]).
 //! - Reading: `reader` collects problems and goes on, `convert` checks one value, `read/` has one file per table,
@@ -26,6 +26,7 @@
 pub mod ablation;
 mod arms;
 pub mod augment;
+pub mod claim;
 mod compose;
 mod convert;
 pub mod data;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::convert::Choice;
 use super::experiment::Location;
 
 /// `[model]`.
@@ -19,6 +20,20 @@ pub struct Model {
     /// A .safetensors or zip .pth file with backbone weights; none trains from addressed random weights,
     /// which a frozen backbone refuses.
     pub weights: Option<Location>,
+}
+
+impl Model {
+    /// The network in words, as the spec has them: `resnet101 deeplabv3plus, output stride 8`.
+    pub fn words(&self) -> String {
+        let mut words = format!("{} {}", self.backbone.word(), self.head.word());
+        if !self.backbone.is_frozen() {
+            words += &format!(", output stride {}", self.output_stride);
+        }
+        if self.width != 1.0 {
+            words += &format!(", width {}", self.width);
+        }
+        words
+    }
 }
 
 /// Feature extractors; ResNets as torchvision has them, EfficientNet-Lite0 as TensorFlow has it. The last two are frozen:

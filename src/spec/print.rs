@@ -11,12 +11,22 @@ pub fn resolved(loaded: &Loaded) -> String {
     match loaded.shape() {
         Shape::Experiment { lines } => tables(&mut out, lines, loaded.sources()),
         Shape::Ablation { head, baseline, arms } => {
-            let (regime, head): (Vec<_>, Vec<_>) =
-                head.iter().cloned().partition(|line| line.key.starts_with("regime."));
+            let (inner, head): (Vec<_>, Vec<_>) =
+                head.iter().cloned().partition(|line| line.key.contains('.'));
+            let (claims, inner): (Vec<_>, Vec<_>) =
+                inner.into_iter().partition(|line| line.key.starts_with("claim."));
             let body = baseline.iter().filter(|line| line.key != "description");
             let all: Vec<_> = head.iter().chain(body).cloned().collect();
             tables(&mut out, &all, loaded.sources());
-            tables(&mut out, &regime, loaded.sources());
+            tables(&mut out, &inner, loaded.sources());
+            for line in &claims {
+                // Every claim is read from its first key on.
+                if line.key == "claim.better" {
+                    out.push(Row::Blank);
+                    out.push(Row::Header("[[claim]]".to_owned()));
+                }
+                out.push(row(&line.key["claim.".len()..], line, loaded.sources()));
+            }
             for arm in arms {
                 out.push(Row::Blank);
                 out.push(Row::Header(format!("[arm.{}]", arm.name)));

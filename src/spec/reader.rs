@@ -99,6 +99,23 @@ impl<'a> Reader<'a> {
         Self::at(self.context, self.full(key), table, origin)
     }
 
+    /// Reads a list of tables in this one; a missing one reads as empty.
+    pub fn tables(&self, key: &'static str, help: &str) -> Vec<Self> {
+        let Some(node) = self.node(key) else { return Vec::new() };
+        let Value::Array(items) = &node.value else {
+            self.report(convert::wrong_type(&self.full(key), "a list of tables", node).help(help));
+            return Vec::new();
+        };
+        let reader = |item: &'a Node| match &item.value {
+            Value::Table(table) => Some(Self::at(self.context, self.full(key), table, item.origin.clone())),
+            _ => {
+                self.report(convert::wrong_type(&self.full(key), "a list of tables", item).help(help));
+                None
+            }
+        };
+        items.iter().filter_map(reader).collect()
+    }
+
     /// The dotted path of a key of this table.
     pub fn full(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

@@ -17,6 +17,12 @@ pub const KEYS: &[&str] = &[
     "augment.weak.flip",
     "augment.weak.scale",
     "baseline",
+    "claim.better",
+    "claim.by",
+    "claim.metric",
+    "claim.on",
+    "claim.split",
+    "claim.than",
     "data.classes",
     "data.difficulty",
     "data.height",
@@ -65,6 +71,8 @@ pub const KEYS: &[&str] = &[
     "model.weights",
     "model.width",
     "name",
+    "noise.sd",
+    "noise.study",
     "question",
     "regime.ceiling",
     "regime.long",
@@ -115,6 +123,7 @@ pub const TABLES: &[&str] = &[
     "augment.strong.grayscale",
     "augment.strong.jitter",
     "augment.weak",
+    "claim",
     "data",
     "evaluate",
     "method",
@@ -122,6 +131,7 @@ pub const TABLES: &[&str] = &[
     "method.select.to",
     "method.tta",
     "model",
+    "noise",
     "regime",
     "retrain",
     "run",
@@ -131,7 +141,7 @@ pub const TABLES: &[&str] = &[
 
 /// Keys that only an ablation has.
 pub const OF_ABLATIONS: &[&str] =
-    &["name", "question", "baseline", "factors", "seeds", "splits", "arm", "regime"];
+    &["name", "question", "baseline", "factors", "seeds", "splits", "arm", "regime", "claim", "noise"];
 
 /// Whether a dotted path is a key or a table.
 pub fn is_key(path: &str) -> bool {

@@ -1,9 +1,15 @@
 //! `evaluate`: a model on whole images, one confusion matrix per image.
 
-use super::{Context, Desk, Left, StageError, keep, model};
+use std::collections::BTreeMap;
+
+use super::{Context, Desk, Left, StageError, keep, model, read_output};
+use crate::data::image::Mask;
+use crate::data::reader::Pixels;
 use crate::metric::confusion::Confusion;
 use crate::plan::work::Evaluating;
-use crate::train::evaluate::{Evaluation, evaluate};
+use crate::store::{Record, Store};
+use crate::train::evaluate::{Evaluation, InferenceError, evaluate};
+use crate::train::predict::{Looking, Prediction};
 
 /// Input 1: the model.
 const MODEL: usize = 1;
@@ -28,4 +34,29 @@ pub(super) fn run(work: &Evaluating, context: &Context<'_>, desk: &mut dyn Desk)
     left.values.insert("miou".to_owned(), miou);
     left.headline = format!("{} mIoU {:.2}", work.subset, miou * 100.0);
     Ok(left)
+}
+
+/// What a model predicts for some images, as the stage looks at them.
+///
+/// # Errors
+/// A model or an image that can't be read, or a failed computation.
+pub fn predict(work: &Evaluating, context: &Context<'_>, ids: &[String]) -> Result<Vec<Mask>, StageError> {
+    let network = model::load(context, MODEL, work.step)?;
+    let looking = work.windows.map_or(Looking::Whole, Looking::Windows);
+    let predict = |id: &String| {
+        let image = context.pixels().image(id)?;
+        let prediction = Prediction::of(&network, &image, looking, context.device)
+            .map_err(|source| InferenceError::Compute { image: id.clone(), source })?;
+        Ok(Mask::new(image.width, image.height, prediction.classes()))
+    };
+    ids.iter().map(predict).collect()
+}
+
+/// mIoU of each image alone, as the stage counted it; none of an image without a pixel that counts.
+///
+/// # Errors
+/// An artifact that can't be read.
+pub fn image_mious(store: &Store, record: &Record) -> Result<BTreeMap<String, Option<f64>>, StageError> {
+    let images: Vec<(String, Confusion)> = read_output(store, record, "confusion")?;
+    Ok(images.into_iter().map(|(id, confusion)| (id, confusion.miou())).collect())
 }

@@ -1,17 +1,19 @@
 //! `label`: a pseudo label for some of the unlabeled images, shared between all who ask for the same one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Desk, Left, StageError, keep, model, statistics};
+use super::{Context, Desk, Left, StageError, keep, model, read_output, statistics};
 use crate::base::canon;
 use crate::base::digest::Digest;
 use crate::data::decode::{decode_mask, encode_png_mask};
+use crate::data::image::Mask;
 use crate::data::reader::Pixels;
 use crate::method::record::PixelStatistics;
 use crate::method::select::image::Selection;
 use crate::method::select::pixel::LabelRecord;
+use crate::metric::calibration::Calibration;
 use crate::metric::confusion::Confusion;
 use crate::plan::graph::Want;
 use crate::plan::work::{Labelling, Part};
@@ -37,6 +39,9 @@ pub struct Quality {
     pub kept: u64,
     /// Truth against label, over the pixels that carry one.
     pub confusion: Option<Confusion>,
+    /// Confidence against accuracy, where labels come with their confidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// What is written of one image.
@@ -77,6 +82,7 @@ struct Known {
     masks: Pack,
     confidence: Option<Pack>,
     entropy: Option<Pack>,
+    quality: BTreeMap<String, Quality>,
 }
 
 /// Runs the stage. Outputs: `masks` (a pack of PNGs by image id), `quality` (JSON), and where someone wants them
@@ -96,22 +102,29 @@ pub(super) fn run(work: &Labelling, context: &Context<'_>, desk: &mut dyn Desk) 
     let mut kept = desk.images(context.identity())?;
     let labels = for_each_image(&ids, &**context.pixels(), desk, &mut *kept, |id| {
         if let Some(label) = reuse(&known, id, want_confidence, want_entropy) {
-            return finish(label, id, context, work.classes);
+            return Ok(label);
         }
         let image = context.pixels().image(id)?;
         let prediction = Prediction::of(&network, &image, Looking::Augmented(&work.tta), context.device)
             .map_err(|source| InferenceError::Compute { image: id.to_owned(), source })?;
         let statistics = PixelStatistics::join(prediction.strips(statistics::of));
         let record = LabelRecord::new(id, statistics, work.classes);
+        let truth = context.truth(id)?;
+        let mut quality = quality(id, &record.mask, truth.as_deref(), work.classes);
+        quality.calibration = truth.zip(record.confidence.as_ref()).map(|(truth, confidence)| {
+            let mut calibration = Calibration::default();
+            calibration.add(work.classes, &truth.data, &record.mask.data, confidence);
+            calibration
+        });
         let plane = |values: Option<Vec<u16>>, wanted: bool| {
             values.filter(|_| wanted).map(|v| v.iter().flat_map(|q| q.to_le_bytes()).collect())
         };
-        let label = Blobs {
+        Ok(Label {
             mask: encode_png_mask(&record.mask, Some(&colours)),
             confidence: plane(record.confidence, want_confidence),
             entropy: plane(record.entropy, want_entropy),
-        };
-        finish(label, id, context, work.classes)
+            quality,
+        })
     })?;
     write(labels, &ids, context, labeller)
 }
@@ -137,24 +150,10 @@ pub fn note_again(
     if store.label_indices(labeller)?.iter().all(|index| index.masks != masks) {
         let plane = |want: Want| record.output(&want.to_string());
         let (confidence, entropy) = (plane(Want::Confidence), plane(Want::Entropy));
-        store.note_labels(labeller, &LabelIndex { masks, confidence, entropy })?;
+        let quality = record.output("quality");
+        store.note_labels(labeller, &LabelIndex { masks, confidence, entropy, quality })?;
     }
     Ok(())
-}
-
-/// The encoded label of one image.
-struct Blobs {
-    mask: Vec<u8>,
-    confidence: Option<Vec<u8>>,
-    entropy: Option<Vec<u8>>,
-}
-
-fn finish(label: Blobs, id: &str, context: &Context<'_>, classes: usize) -> Result<Label, InferenceError> {
-    let pixel_error = |error| InferenceError::from(crate::data::reader::PixelError::new(id, error));
-    let mask = decode_mask(&label.mask, id).map_err(pixel_error)?;
-    let truth = context.truth(id)?;
-    let quality = quality(id, &mask, truth.as_deref(), classes);
-    Ok(Label { mask: label.mask, confidence: label.confidence, entropy: label.entropy, quality })
 }
 
 /// How good a label is, against the true mask where there is one.
@@ -169,6 +168,7 @@ pub(super) fn quality(
         pixels: mask.data.len() as u64,
         kept: crate::method::select::pixel::kept(mask),
         confusion: truth.map(|truth| Confusion::of(classes, &truth.data, &mask.data)),
+        calibration: None,
     }
 }
 
@@ -196,13 +196,24 @@ fn known(context: &Context<'_>, labeller: Digest) -> Result<Vec<Known>, StageErr
         };
         if let Some(masks) = open(Some(index.masks))? {
             let (confidence, entropy) = (open(index.confidence)?, open(index.entropy)?);
-            found.push(Known { masks, confidence, entropy });
+            let quality = qualities(context, index.quality)?;
+            found.push(Known { masks, confidence, entropy, quality });
         }
     }
     Ok(found)
 }
 
-fn reuse(known: &[Known], id: &str, confidence: bool, entropy: bool) -> Option<Blobs> {
+/// How good known labels are; a label of which that is not known is written anew.
+fn qualities(context: &Context<'_>, digest: Option<Digest>) -> Result<BTreeMap<String, Quality>, StageError> {
+    let bytes = match digest.map(|digest| context.keeps.get(digest)) {
+        None | Some(Err(StoreError::Lost { .. })) => return Ok(BTreeMap::new()),
+        Some(bytes) => bytes?,
+    };
+    let qualities: Vec<Quality> = serde_json::from_slice(&bytes).unwrap_or_default();
+    Ok(qualities.into_iter().map(|quality| (quality.id.clone(), quality)).collect())
+}
+
+fn reuse(known: &[Known], id: &str, confidence: bool, entropy: bool) -> Option<Label> {
     let plane = |pack: &Option<Pack>, wanted: bool| -> Option<Option<Vec<u8>>> {
         if !wanted {
             return Some(None);
@@ -210,10 +221,11 @@ fn reuse(known: &[Known], id: &str, confidence: bool, entropy: bool) -> Option<B
         pack.as_ref()?.get(id).map(|bytes| Some(bytes.to_vec()))
     };
     known.iter().find_map(|known| {
-        Some(Blobs {
+        Some(Label {
             mask: known.masks.get(id)?.to_vec(),
             confidence: plane(&known.confidence, confidence)?,
             entropy: plane(&known.entropy, entropy)?,
+            quality: known.quality.get(id)?.clone(),
         })
     })
 }
@@ -244,7 +256,7 @@ fn write(
     }
     let mut left = Left::default();
     let masks = keep(context.keeps, &masks.finish())?;
-    let mut index = LabelIndex { masks: masks.digest, confidence: None, entropy: None };
+    let mut index = LabelIndex { masks: masks.digest, confidence: None, entropy: None, quality: None };
     left.outputs.insert("masks".to_owned(), masks);
     if context.wants.contains(&Want::Confidence) {
         let artifact = keep(context.keeps, &confidence.finish())?;
@@ -257,7 +269,9 @@ fn write(
         left.outputs.insert(Want::Entropy.to_string(), artifact);
     }
     let quality = serde_json::to_vec(&qualities).expect("a quality is plain data");
-    left.outputs.insert("quality".to_owned(), keep(context.keeps, &quality)?);
+    let quality = keep(context.keeps, &quality)?;
+    index.quality = Some(quality.digest);
+    left.outputs.insert("quality".to_owned(), quality);
     context.keeps.note_labels(labeller, &index)?;
     let miou = total.and_then(|total| total.miou());
     left.headline = match miou {
@@ -265,4 +279,41 @@ fn write(
         None => format!("{} labels", ids.len()),
     };
     Ok(left)
+}
+
+/// mIoU of each image's label alone, of a `label` or `select` stage; none where the true mask is not known.
+///
+/// # Errors
+/// An artifact that can't be read.
+pub fn image_mious(store: &Store, record: &Record) -> Result<BTreeMap<String, Option<f64>>, StageError> {
+    let qualities: Vec<Quality> = read_output(store, record, "quality")?;
+    let miou = |quality: &Quality| quality.confusion.as_ref().and_then(Confusion::miou);
+    Ok(qualities.into_iter().map(|quality| (quality.id.clone(), miou(&quality))).collect())
+}
+
+/// The labels of some images from the stages that wrote them; none of an image that none of them labelled.
+///
+/// # Errors
+/// An artifact that can't be read.
+pub fn read_masks(
+    store: &Store,
+    records: &[Record],
+    ids: &[String],
+) -> Result<Vec<Option<Mask>>, StageError> {
+    let mut found = vec![None; ids.len()];
+    for record in records {
+        let bad = |what: String| StageError::BadOutput {
+            stage: format!("{} {}", record.kind, record.key.short()),
+            output: "masks".to_owned(),
+            what,
+        };
+        let digest = record.output("masks").ok_or_else(|| bad("its record does not name it".to_owned()))?;
+        let pack = Pack::read(store.get(digest)?).map_err(|error| bad(error.to_string()))?;
+        for (mask, id) in found.iter_mut().zip(ids) {
+            if let Some(bytes) = pack.get(id) {
+                *mask = Some(decode_mask(bytes, id)?);
+            }
+        }
+    }
+    Ok(found)
 }

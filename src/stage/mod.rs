@@ -15,6 +15,7 @@ pub mod samples;
 pub mod score;
 pub mod select;
 mod statistics;
+pub mod tile;
 pub mod train;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -221,6 +222,22 @@ pub fn run(work: &Work, context: &Context<'_>, desk: &mut dyn Desk) -> Result<Le
 /// Whatever writing reports.
 pub fn keep(store: &Store, bytes: &[u8]) -> Result<Artifact, StoreError> {
     Ok(Artifact { digest: store.put(bytes)?, bytes: bytes.len() as u64 })
+}
+
+/// The parsed JSON of an output of a stage that is done.
+fn read_output<T: serde::de::DeserializeOwned>(
+    store: &Store,
+    record: &Record,
+    output: &str,
+) -> Result<T, StageError> {
+    let stage = || format!("{} {}", record.kind, record.key.short());
+    let missing = || StageError::NoOutput { stage: stage(), output: output.to_owned() };
+    let bytes = store.get(record.output(output).ok_or_else(missing)?)?;
+    serde_json::from_slice(&bytes).map_err(|error| StageError::BadOutput {
+        stage: stage(),
+        output: output.to_owned(),
+        what: error.to_string(),
+    })
 }
 
 impl Context<'_> {

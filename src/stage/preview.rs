@@ -12,22 +12,16 @@ use crate::data::shrink;
 use crate::plan::work::Work;
 use crate::store::pack::{Pack, PackWriter};
 
+use super::tile::{self, LONGEST, enlarged, painted};
 use super::{Context, Left, StageError};
 
 /// Images that are shown of a stage.
 const SHOWN: usize = 6;
-/// The longest side of one picture of a panel, in pixels.
-const LONGEST: usize = 320;
-/// Smaller pictures are enlarged by a whole number, up to about this side, and at most so many times.
-const SMALLEST: usize = 204;
-const MOST_ENLARGED: usize = 8;
 /// The longest side of a panel's version for grids.
 const SMALL: usize = 640;
 /// Between two pictures of a panel, in pixels.
 const GAP: usize = 4;
 const GAP_COLOUR: [u8; 3] = [128, 128, 128];
-/// Of pixels that carry no label.
-const IGNORED_COLOUR: [u8; 3] = [230, 230, 230];
 
 /// The pseudo labels among what a stage left; none of stages that write none.
 pub fn masks(work: &Work, left: &Left) -> Option<Digest> {
@@ -73,20 +67,11 @@ fn shown<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 
 /// Image | label, and below them both | truth.
 fn panel(image: &Rgb, label: &Mask, truth: Option<&Mask>, colours: &[[u8; 3]]) -> Rgb {
-    let painted = |mask: &Mask| {
-        let colour = |class: &u8| match *class {
-            IGNORE => IGNORED_COLOUR,
-            class => colours.get(usize::from(class)).copied().unwrap_or_default(),
-        };
-        Rgb::new(mask.width, mask.height, mask.data.iter().flat_map(colour).collect())
-    };
-    // Masks are shrunk before they are painted: no colour is invented.
-    let tile = |mask: &Mask| enlarged(painted(&shrink::mask(mask.clone(), LONGEST)));
     let small = shrink::image(image.clone(), LONGEST);
     let small_label = shrink::mask(label.clone(), LONGEST);
-    let both = over(&small, &painted(&small_label), &small_label);
-    let below = [Some(enlarged(both)), truth.map(tile)];
-    grid(&[[Some(enlarged(small)), Some(tile(label))], below])
+    let both = over(&small, &painted(&small_label, colours), &small_label);
+    let below = [Some(enlarged(both)), truth.map(|truth| tile::mask(truth, colours))];
+    grid(&[[Some(enlarged(small)), Some(tile::mask(label, colours))], below])
 }
 
 /// The half of an image and the half of its label's colours; the image alone where there is no label.
@@ -102,22 +87,6 @@ fn over(image: &Rgb, colours: &Rgb, label: &Mask) -> Rgb {
         }
     }
     Rgb::new(image.width, image.height, data)
-}
-
-/// A picture that is large enough to be seen, every pixel as a square.
-fn enlarged(picture: Rgb) -> Rgb {
-    let factor = SMALLEST.div_ceil(picture.width.max(picture.height).max(1)).min(MOST_ENLARGED);
-    if factor <= 1 {
-        return picture;
-    }
-    let (width, height) = (picture.width * factor, picture.height * factor);
-    let mut data = Vec::with_capacity(width * height * 3);
-    for y in 0..height {
-        for x in 0..width {
-            data.extend_from_slice(&picture.at(x / factor, y / factor));
-        }
-    }
-    Rgb::new(width, height, data)
 }
 
 /// Pictures in rows of two, on gray.
@@ -141,6 +110,7 @@ fn grid(rows: &[[Option<Rgb>; 2]; 2]) -> Rgb {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tile::IGNORED_COLOUR;
     use super::*;
 
     const COLOURS: [[u8; 3]; 2] = [[0, 0, 0], [200, 0, 0]];

@@ -17,6 +17,9 @@ pub struct LabelIndex {
     pub confidence: Option<Digest>,
     /// Entropy, where it was wanted.
     pub entropy: Option<Digest>,
+    /// How good the labels are, image by image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Digest>,
 }
 
 impl LabelIndex {

@@ -11,6 +11,7 @@ use crate::base::digest::Digest;
 use crate::base::fs;
 use crate::plan::{Chain, Cost};
 use crate::spec::ablation::{Ablation, Member};
+use crate::spec::claim::{Claim, claims_digest};
 
 /// The resolved ablation, bound to its data, with the chain of every member.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,22 @@ pub struct StoredStudy {
     pub members: Vec<StoredMember>,
     /// What was shared.
     pub sharing: Sharing,
+    /// When its claims were written down, first to last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registrations: Vec<Registration>,
+}
+
+/// Claims as they stood when `exp run` was called, and how much was known by then.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// Digest of the claims.
+    pub digest: Digest,
+    /// The claims themselves; empty where they were withdrawn.
+    pub claims: Vec<Claim>,
+    /// Runs of the ablation whose result was known.
+    pub finished: u64,
+    /// Runs of the ablation.
+    pub planned: u64,
 }
 
 /// What a report says of the data.
@@ -109,12 +126,30 @@ impl StoredStudy {
                 splits: vec![member.split.clone()],
                 arms: ablation.arms.iter().filter(|arm| arm.name == member.arm).cloned().collect(),
                 regime: None,
+                claims: Vec::new(),
+                noise: None,
                 experiments: ablation.experiments.iter().filter(is_it).cloned().collect(),
             },
             numerics: self.numerics.clone(),
             data: self.data.clone(),
             members: vec![member.clone()],
             sharing: self.sharing,
+            registrations: Vec::new(),
+        }
+    }
+
+    /// Takes over what an earlier study of this name had registered, and adds its own claims where they differ.
+    pub fn register_claims(&mut self, earlier: Vec<Registration>, finished: u64) {
+        self.registrations = earlier;
+        let claims = &self.ablation.claims;
+        let digest = claims_digest(claims);
+        let same = match self.registrations.last() {
+            Some(last) => last.digest == digest,
+            None => claims.is_empty(),
+        };
+        if !same {
+            let planned = self.members.len() as u64;
+            self.registrations.push(Registration { digest, claims: claims.clone(), finished, planned });
         }
     }
 

@@ -509,7 +509,12 @@ mod tests {
         let (_folder, store) = store();
         let mut pack = PackWriter::default();
         pack.add("image", b"mask");
-        let good = LabelIndex { masks: store.put(&pack.finish()).unwrap(), confidence: None, entropy: None };
+        let good = LabelIndex {
+            masks: store.put(&pack.finish()).unwrap(),
+            confidence: None,
+            entropy: None,
+            quality: None,
+        };
         store.note_labels(Digest::of(b"labeller"), &good).unwrap();
         assert_eq!(verify(&store).unwrap().damage, []);
         let bad = LabelIndex { masks: store.put(b"no pack").unwrap(), ..good };

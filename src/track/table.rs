@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::base::digest::{Digest, Hasher};
+use crate::base::digest::{ByteHasher, Digest, Hasher};
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,14 +129,18 @@ impl Value {
         }
     }
 
-    fn hash(&self, hasher: &mut Hasher) {
-        hasher.add(&u64::from(self.rank()).to_le_bytes());
+    /// The canonical bytes: what kind of value it is, and the value; a text after its length.
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.push(self.rank());
         match self {
             Self::Null => {}
-            Self::Text(text) => hasher.add(text.as_bytes()),
-            Self::Flag(flag) => hasher.add(&u64::from(*flag).to_le_bytes()),
-            Self::Integer(value) => hasher.add(&value.to_le_bytes()),
-            Self::Real(value) => hasher.add(&value.to_bits().to_le_bytes()),
+            Self::Text(text) => {
+                bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(text.as_bytes());
+            }
+            Self::Flag(flag) => bytes.push(u8::from(*flag)),
+            Self::Integer(value) => bytes.extend_from_slice(&value.to_le_bytes()),
+            Self::Real(value) => bytes.extend_from_slice(&value.to_bits().to_le_bytes()),
         }
     }
 }
@@ -209,9 +213,7 @@ impl Table {
         let keys = schema.columns.iter().filter(|column| column.place == Place::Key).count();
         for pair in rows.windows(2) {
             if pair[0][..keys] == pair[1][..keys] {
-                let key: Vec<String> = pair[0][..keys].iter().map(Value::to_string).collect();
-                let key = key.join(", ");
-                return Err(TableError::Conflict { table: schema.name, key });
+                return Err(conflict(schema, &pair[0][..keys]));
             }
         }
         Ok(Self { schema, rows })
@@ -227,20 +229,144 @@ impl Table {
         &self.rows
     }
 
-    /// blake3 over the schema and the canonical rows. It depends on what the table says, not on how a file
-    /// encodes it, and so outlives an upgrade of the Parquet writer.
-    pub fn logical_digest(&self) -> Digest {
-        let mut hasher = Hasher::new("stpp table v1").field(self.schema.name.as_bytes());
+    /// Checks that its keys come after those of another.
+    ///
+    /// # Errors
+    /// [`TableError::Conflict`] where they do not: two parts of a table share a key, or stand in the wrong order.
+    pub fn follows(&self, before: &Self) -> Result<(), TableError> {
+        let (Some(last), Some(first)) = (before.rows.last(), self.rows.first()) else { return Ok(()) };
+        let keys = self.keys();
+        match order(&last[..keys], &first[..keys]) {
+            Ordering::Less => Ok(()),
+            _ => Err(conflict(self.schema, &first[..keys])),
+        }
+    }
+
+    fn keys(&self) -> usize {
+        self.schema.columns.iter().filter(|column| column.place == Place::Key).count()
+    }
+
+    /// What is cited of it.
+    pub fn cited(&self) -> TableDigest {
+        let mut citation = Citation::new(self.schema);
+        citation.add(self.rows.len(), &self.canonical());
+        citation.finish()
+    }
+
+    /// The rows as the bytes that a digest is over.
+    pub fn canonical(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.rows.len() * self.schema.columns.len() * 16);
+        self.rows.iter().flatten().for_each(|value| value.write(&mut bytes));
+        bytes
+    }
+
+    /// The place of a column.
+    ///
+    /// # Panics
+    /// When the schema has no such column: names of columns are part of the program.
+    pub fn column(&self, name: &str) -> usize {
+        let found = self.schema.columns.iter().position(|column| column.name == name);
+        found.unwrap_or_else(|| panic!("the table `{}` has no column `{name}`", self.schema.name))
+    }
+}
+
+/// What a report cites of a table.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TableDigest {
+    /// The table's name.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// blake3 over the schema and the canonical rows. It depends on what the table says, not on how a file encodes it, and
+    /// so outlives an upgrade of the Parquet writer.
+    pub digest: Digest,
+}
+
+/// A table's digest under way, rows in the order of their keys, in any parts.
+pub struct Citation {
+    schema: &'static Schema,
+    rows: u64,
+    content: ByteHasher,
+}
+
+impl Citation {
+    /// Of a table without rows so far.
+    pub fn new(schema: &'static Schema) -> Self {
+        Self { schema, rows: 0, content: ByteHasher::default() }
+    }
+
+    /// Adds the next rows, by their canonical bytes.
+    pub fn add(&mut self, rows: usize, canonical: &[u8]) {
+        self.rows += rows as u64;
+        self.content.add(canonical);
+    }
+
+    /// The digest of all that was added.
+    pub fn finish(self) -> TableDigest {
+        let mut hasher = Hasher::new("stpp table v2").field(self.schema.name.as_bytes());
         hasher = hasher.number(self.schema.columns.len() as u64);
         for column in self.schema.columns {
             hasher = hasher.field(column.name.as_bytes()).field(column.kind.name().as_bytes());
         }
-        hasher = hasher.number(self.rows.len() as u64);
-        for value in self.rows.iter().flatten() {
-            value.hash(&mut hasher);
-        }
-        hasher.finish()
+        let digest = hasher.number(self.rows).field(self.content.finish().as_bytes()).finish();
+        TableDigest { name: self.schema.name.to_owned(), rows: self.rows, digest }
     }
+}
+
+/// Makes the rows of a part of a table.
+pub type Part<'a> = Box<dyn Fn() -> Vec<Vec<Value>> + Send + Sync + 'a>;
+
+/// A table that is made part by part, since the whole of it may be larger than memory. The keys of a part follow those of
+/// the part before it.
+pub struct LongTable<'a> {
+    schema: &'static Schema,
+    parts: Vec<Part<'a>>,
+}
+
+impl<'a> LongTable<'a> {
+    /// A table in one part.
+    pub fn whole(schema: &'static Schema, rows: impl Fn() -> Vec<Vec<Value>> + Send + Sync + 'a) -> Self {
+        Self { schema, parts: vec![Box::new(rows)] }
+    }
+
+    /// A table in several parts, in the order of their keys.
+    pub fn of_parts(schema: &'static Schema, parts: Vec<Part<'a>>) -> Self {
+        Self { schema, parts }
+    }
+
+    /// The columns.
+    pub fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
+    /// How many parts there are.
+    pub fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// One part.
+    ///
+    /// # Errors
+    /// See [`Table::new`].
+    ///
+    /// # Panics
+    /// Beyond the last part.
+    pub fn part(&self, part: usize) -> Result<Table, TableError> {
+        Table::new(self.schema, self.parts[part]())
+    }
+
+    /// All of it in memory.
+    ///
+    /// # Errors
+    /// See [`Table::new`].
+    pub fn table(&self) -> Result<Table, TableError> {
+        Table::new(self.schema, self.parts.iter().flat_map(|part| part()).collect())
+    }
+}
+
+fn conflict(schema: &'static Schema, key: &[Value]) -> TableError {
+    let key: Vec<String> = key.iter().map(Value::to_string).collect();
+    TableError::Conflict { table: schema.name, key: key.join(", ") }
 }
 
 fn check(schema: &'static Schema, row: &[Value]) -> Result<(), TableError> {
@@ -293,7 +419,7 @@ mod tests {
 
     #[test]
     fn the_logical_digest_follows_content_and_not_order() {
-        let digest = |rows| Table::new(&SCHEMA, rows).unwrap().logical_digest();
+        let digest = |rows| Table::new(&SCHEMA, rows).unwrap().cited().digest;
         let here = digest(vec![row("a", 1, 0.5), row("b", 1, None)]);
         assert_eq!(here, digest(vec![row("b", 1, None), row("a", 1, 0.5)]));
         assert_ne!(here, digest(vec![row("a", 1, 0.5), row("b", 1, 0.0)]));

@@ -40,7 +40,6 @@ fn a_store_of_the_first_format_gives_the_same_report() {
     let listed = test.run(["exp", "ls", "--json"]).success().json();
     assert_eq!((&listed[0]["name"], &listed[0]["done"]), (&Value::from("first"), &Value::from(2)));
     test.run(["exp", "show", "first"]).success().stdout_has("selecting").stdout_has("test mIoU 5.62");
-    test.run(["report", "first", "--check", "--out", "fixture"]).success();
     test.run(["report", "first"]).success();
     assert_eq!(test.text("reports/first/report.md"), test.text("fixture/report.md"));
     assert_same_files(&files(&test.path(".stpp/tables")), &files(&test.path("fixture/store/tables")));
@@ -53,11 +52,14 @@ fn a_store_of_the_first_format_is_used_by_a_run_and_raised() {
         return;
     }
     let before = files(&test.path(".stpp"));
-    test.run(["exp", "run", "study.toml"]).success().stdout_has("nothing was trained");
-    assert_eq!(test.text("reports/first/report.md"), test.text("fixture/report.md"));
+    // `label` has a later version now; what does not read its output is used as it is.
+    let ran = test.run(["exp", "run", "study.toml", "--json"]).success();
+    assert_eq!((ran.stages().get("teacher"), ran.stages().get("label teacher")), (None, Some(&1)));
     assert_eq!(test.text(".stpp/stpp-store"), "stpp-store 2\n");
     let after = files(&test.path(".stpp"));
-    for (name, bytes) in before.iter().filter(|(name, _)| name.as_str() != "stpp-store") {
+    for (name, bytes) in
+        before.iter().filter(|(name, _)| !name.starts_with("tables/") && *name != "stpp-store")
+    {
         assert!(after.get(name) == Some(bytes), "{name} was changed");
     }
     // Another arm goes on from what the first format holds, and writes the present one.

@@ -82,6 +82,20 @@ fn a_report_has_its_answer_tables_and_provenance() {
     let here = folder.to_str().expect("a temporary folder has a plain name");
     assert!(!report.contains(here), "a report has no paths of the machine");
     let tables = files(&test.path(".stpp/tables/tiny"));
-    let names = ["classes", "confusion", "images", "metrics", "run_stages", "runs"];
+    let names = [
+        "calibration",
+        "classes",
+        "confusion",
+        "counts",
+        "evaluated",
+        "images",
+        "looks",
+        "metrics",
+        "pseudo_confusion",
+        "pseudo_labels",
+        "run_stages",
+        "runs",
+        "study",
+    ];
     assert_eq!(tables.into_keys().collect::<Vec<_>>(), names.map(|name| format!("{name}.parquet")));
 }

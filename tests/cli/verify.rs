@@ -160,7 +160,7 @@ fn another_numerics_class_is_held_against_a_tolerance() {
     };
     // A store as another kind of machine would leave it: here, with the same bits.
     let store = Store::open(&test.path(".stpp")).unwrap();
-    let study = PlannedStudy::new(*ablation, "cpu-elsewhere-f32-engine2", &store.cache()).unwrap();
+    let mut study = PlannedStudy::new(*ablation, "cpu-elsewhere-f32-engine2", &store.cache()).unwrap();
     study.register(&store, false).unwrap();
     let (device, settings) = (Device::Cpu, Settings::default());
     Executor { store: &store, device, sink: &mut Silent, stop: Stop::default(), settings }

@@ -53,7 +53,7 @@ fn what_was_run_is_read_back_by_the_official_client(python: &Path, server: &Serv
     test.run(["mlflow", "sync", "--to", &server.uri(), "--verify"])
         .success()
         .stdout_has(", 0 differ\nsent 0 records, 0 pending, 9 runs");
-    test.run(["mlflow", "open", "--to", &server.uri()]).success().stdout_has("/artifacts/report.md?");
+    test.run(["mlflow", "open", "--to", &server.uri()]).success().stdout_has("/artifacts/report.html?");
     // Everything again, from a store that knows of no server.
     std::fs::remove_dir_all(test.path(".stpp/outbox-v1")).unwrap();
     test.run(["mlflow", "sync", "--to", &server.uri(), "--verify"]).success().stdout_has(", 0 differ\n");

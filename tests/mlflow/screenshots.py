@@ -133,7 +133,7 @@ def pictures(uri, name):
         yield view("stpp-labels", charts, images=1, enlarge=True)
     for run in reports[:1]:
         page = f"{base}/{run['info']['run_id']}"
-        yield Picture("report", f"{page}/artifacts/report.md?{MENU}", ["report.md"])
+        yield Picture("report", f"{page}/artifacts/report.html?{MENU}", ["report.html"])
         yield Picture("report-run", f"{page}?{MENU}", ["About this run"])
     # The last of the runs with images went through every stage.
     for run in (pictured or cells)[-1:]:

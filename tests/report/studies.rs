@@ -1,13 +1,15 @@
 //! Small studies with chosen numbers: each run is given by how many pixels it gets wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use stpp::base::digest::Digest;
 use stpp::metric::Confusion;
+use stpp::metric::calibration::{BINS, Bin, Calibration};
 use stpp::report::arm::{ArmFacts, ArmSelection, Level};
 use stpp::report::study::{
-    Best, Evaluation, ImageConfusion, ImageFact, LabelFacts, Provenance, RunFacts, SelectionFacts, Sharing,
-    StageFact, Study, Subset,
+    Design, Evaluation, ImageCells, ImageFact, LabelFacts, Look, Protocol, Provenance, RunFacts,
+    SelectionFacts, Sharing, SplitSize, StageFact, Study, Subset,
 };
 use stpp::spec::ablation::Regime;
 
@@ -71,7 +73,7 @@ pub fn study(lanes: &[Lane], seeds: &[u64], splits: &[&str]) -> Study {
         let pairs = seeds.iter().flat_map(|&seed| splits.iter().map(move |split| (seed, *split)));
         pairs.zip(&lane.wrong).map(move |((seed, split), &wrong)| run(lane, seed, split, wrong))
     });
-    Study {
+    let design = Design {
         name: "selection".to_owned(),
         question: "Does image-level selection beat pixel-level selection?".to_owned(),
         description: "Both keep the same number of pixels, and train for the same iterations.".to_owned(),
@@ -81,8 +83,22 @@ pub fn study(lanes: &[Lane], seeds: &[u64], splits: &[&str]) -> Study {
         splits: splits.iter().map(|split| (*split).to_owned()).collect(),
         regime: None,
         classes: ["ground", "disc", "square"].map(str::to_owned).to_vec(),
+        palette: vec![[0, 0, 0], [230, 159, 0], [86, 180, 233]],
         headline: Subset::Test,
-        runs: runs.collect(),
+        claims: Vec::new(),
+        registrations: Vec::new(),
+        absent: BTreeSet::new(),
+        protocol: Protocol {
+            dataset: "scenes".to_owned(),
+            splits: splits
+                .iter()
+                .map(|split| ((*split).to_owned(), SplitSize { labeled: 2, unlabeled: 6 }))
+                .collect(),
+            geometry: "whole images".to_owned(),
+            convention: "one confusion matrix".to_owned(),
+            network: "resnet18 deeplabv3plus, output stride 16".to_owned(),
+            crop: 64,
+        },
         sharing: Sharing {
             experiments: (lanes.len() * seeds.len() * splits.len()) as u64,
             stages_requested: 141,
@@ -101,7 +117,8 @@ pub fn study(lanes: &[Lane], seeds: &[u64], splits: &[&str]) -> Study {
             code: vec!["0.1.0 32899ba".to_owned()],
             stages: BTreeMap::from([("evaluate".to_owned(), 1), ("teacher".to_owned(), 2)]),
         },
-    }
+    };
+    Study { design, runs: runs.collect() }
 }
 
 /// As [`study`], with the arms of the budget and headroom lines.
@@ -111,7 +128,9 @@ pub fn selection_study(lanes: &[Lane], seeds: &[u64]) -> Study {
         long: "supervised-matched".to_owned(),
         ceiling: "fully-supervised".to_owned(),
     };
-    Study { regime: Some(regime), ..study(lanes, seeds, &["0"]) }
+    let mut study = study(lanes, seeds, &["0"]);
+    study.regime = Some(regime);
+    study
 }
 
 pub fn digest(text: &str) -> Digest {
@@ -136,11 +155,11 @@ fn arm(lane: &Lane) -> ArmFacts {
 fn run(lane: &Lane, seed: u64, split: &str, wrong: u64) -> RunFacts {
     let id = |what: &str| digest(&format!("{what} {} {seed} {split}", lane.name));
     let evaluation = |subset: Subset, easier: u64| {
-        let images = (0..3).map(|image| ImageConfusion {
-            id: format!("{subset}-{image}"),
-            confusion: confusion(wrong + 5 * image - easier),
+        let images = (0..3).map(|image| ImageCells {
+            id: format!("{subset}-{image}").into(),
+            cells: confusion(wrong + 5 * image - easier).cells(),
         });
-        (subset, Evaluation { stage: id("evaluate"), images: images.collect() })
+        (subset, Arc::new(Evaluation::new(id("evaluate"), images.collect())))
     };
     RunFacts {
         arm: lane.name.to_owned(),
@@ -155,14 +174,25 @@ fn run(lane: &Lane, seed: u64, split: &str, wrong: u64) -> RunFacts {
                 kind: "teacher".to_owned(),
                 role: "teacher".to_owned(),
                 key: digest(&format!("teacher {seed} {split}")),
+                inputs: Vec::new(),
             },
-            StageFact { kind: "evaluate".to_owned(), role: String::new(), key: id("evaluate") },
+            StageFact {
+                kind: "evaluate".to_owned(),
+                role: String::new(),
+                key: id("evaluate"),
+                inputs: vec![digest(&format!("teacher {seed} {split}"))],
+            },
         ],
         evaluations: [evaluation(Subset::Test, 0), evaluation(Subset::Val, 20)].into(),
-        best: confusion(wrong - 18).miou().map(|miou| Best { step: 150, miou, looks: 5 }),
-        selection: lane.selection.map(|(level, _)| selection(level, id("select"), seed)),
+        looks: (1..=5).map(|look| Look { step: 50 * look, miou: looked(wrong, look) }).collect(),
+        selection: lane.selection.map(|(level, _)| Arc::new(selection(level, id("select"), seed))),
         labels: labels(lane, wrong),
     }
+}
+
+/// mIoU at one of five looks: the third is the best.
+fn looked(wrong: u64, look: u64) -> f64 {
+    confusion(wrong - 18 + 4 * look.abs_diff(3)).miou().unwrap()
 }
 
 /// Each class has [`PIXELS`] pixels, of which `wrong`, more or less by class, are taken for each of the other two.
@@ -198,12 +228,21 @@ fn selection(level: Level, stage: Digest, seed: u64) -> SelectionFacts {
     SelectionFacts { stage, images: images.collect() }
 }
 
+/// Nine in ten pixels of a confidence of .9 are right, less some wrong ones.
+fn calibration(wrong: u64) -> Calibration {
+    let mut bins = [Bin::default(); BINS];
+    bins[13] = Bin { pixels: 2000, right: 1800 - wrong, confidence: 2000 * 58_982 };
+    bins[9] = Bin { pixels: 1000, right: 600 - wrong, confidence: 1000 * 41_288 };
+    Calibration::of_bins(bins)
+}
+
 fn labels(lane: &Lane, wrong: u64) -> Vec<LabelFacts> {
     let of_role = |role: &str, kept_pixels, wrong| LabelFacts {
         role: role.to_owned(),
         pixels: 7200,
         kept_pixels,
         confusion: Some(confusion(wrong)),
+        calibration: Some(calibration(wrong)),
     };
     match lane.retrainings {
         0 => Vec::new(),

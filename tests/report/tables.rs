@@ -1,12 +1,15 @@
-//! The tables of a study, as files.
+//! The tables of a study, as files, and the study that is read back from them.
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
-use stpp::report::rows::{MetricRow, digests, tables};
-use stpp::report::study::Study;
+use stpp::report::restore;
+use stpp::report::rows::{self, MetricRow};
+use stpp::report::scores::Scores;
+use stpp::report::study::{Study, Subset};
 use stpp::track::frame;
-use stpp::track::table::{Table, Value};
+use stpp::track::table::{LongTable, Table, TableDigest, TableError, Value};
 
 use crate::studies::{digest, selection_study, sound_lanes};
 
@@ -18,6 +21,22 @@ fn facts() -> (Study, Vec<MetricRow>) {
         value: 1.0 / step as f64,
     };
     (selection_study(&sound_lanes(), &[0, 1, 2]), [3, 1, 2].map(metric).to_vec())
+}
+
+fn tables(study: &Study, metrics: &[MetricRow]) -> Result<Vec<Table>, TableError> {
+    rows::tables(study, &Scores::new(study), metrics).iter().map(LongTable::table).collect()
+}
+
+fn digests(tables: &[Table]) -> Vec<TableDigest> {
+    tables.iter().map(Table::cited).collect()
+}
+
+fn write(folder: &Path, study: &Study, metrics: &[MetricRow]) -> Vec<TableDigest> {
+    frame::write(folder, &rows::tables(study, &Scores::new(study), metrics)).unwrap()
+}
+
+fn named<'a>(tables: &'a [Table], name: &str) -> &'a Table {
+    tables.iter().find(|table| table.schema().name == name).unwrap()
 }
 
 fn parquet(tables: &[Table]) -> Vec<Vec<u8>> {
@@ -33,8 +52,9 @@ fn every_fact_has_its_row() {
         .map(|table| {
             let rows = table.rows();
             let first: Vec<String> = rows[0].iter().map(Value::to_string).collect();
-            let digest = table.logical_digest().short();
-            format!("{} {} {digest}: {}", table.schema().name, rows.len(), first.join(" "))
+            let digest = table.cited().digest.short();
+            let first: String = first.join(" ").chars().take(200).collect();
+            format!("{} {} {digest}: {first}", table.schema().name, rows.len())
         })
         .collect();
     insta::assert_snapshot!(shown.join("\n"));
@@ -54,7 +74,7 @@ fn the_same_study_in_another_order_gives_the_same_bytes() {
 #[test]
 fn a_shared_stage_has_its_rows_once() {
     let (mut study, _) = facts();
-    let rows = |study: &Study| tables(study, &[]).unwrap()[3].rows().len();
+    let rows = |study: &Study| named(&tables(study, &[]).unwrap(), "images").rows().len();
     let before = rows(&study);
     // `image-stability` now selects as `stpp` does, in the same stage.
     let shared =
@@ -70,7 +90,7 @@ fn facts_that_contradict_each_other_are_refused() {
     let selection = study.runs.iter().find(|run| run.arm == "stpp").unwrap().selection.clone();
     let other = study.runs.iter_mut().find(|run| run.arm == "image-stability").unwrap();
     other.selection = selection;
-    other.selection.as_mut().unwrap().images[0].score = Some(0.123);
+    Arc::make_mut(other.selection.as_mut().unwrap()).images[0].score = Some(0.123);
     let error = tables(&study, &[]).unwrap_err().to_string();
     assert!(error.contains("`images`") && error.contains("unlabeled-0"), "{error}");
 }
@@ -80,20 +100,64 @@ fn an_incomplete_run_has_a_row_and_no_numbers() {
     let (mut study, _) = facts();
     study.runs[0].complete = false;
     let found = tables(&study, &[]).unwrap();
-    let column =
-        |name: &str| found[0].schema().columns.iter().position(|column| column.name == name).unwrap();
-    let rows = found[0].rows().iter().filter(|row| row[column("complete")] == Value::Flag(false));
+    let runs = named(&found, "runs");
+    let rows = runs.rows().iter().filter(|row| row[runs.column("complete")] == Value::Flag(false));
     let rows: Vec<_> = rows.collect();
     assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0][column("miou")], Value::Null);
+    assert_eq!(rows[0][runs.column("miou")], Value::Null);
+}
+
+#[test]
+fn a_study_is_read_back_from_its_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut study, mut metrics) = facts();
+    study.runs[0].complete = false;
+    study.runs[1].evaluations.remove(&Subset::Test);
+    study.runs[2].looks.clear();
+    let written = write(folder.path(), &study, &metrics);
+    let mut read = restore::facts(folder.path()).unwrap();
+    let key = |run: &stpp::report::study::RunFacts| (run.arm.clone(), run.split.clone(), run.seed);
+    study.runs.sort_by_key(key);
+    read.study.runs.sort_by_key(key);
+    metrics.sort_by_key(|row| row.step);
+    assert_eq!(read.metrics, metrics);
+    assert_eq!(read.study, study);
+    assert_eq!(written, digests(&tables(&read.study, &read.metrics).unwrap()));
+}
+
+#[test]
+fn a_table_in_parts_is_the_table_in_one() {
+    let (study, metrics) = facts();
+    let scores = Scores::new(&study);
+    for table in rows::tables(&study, &scores, &metrics) {
+        let (bytes, cited) = frame::long_parquet(&table).unwrap();
+        let whole = table.table().unwrap();
+        assert_eq!(cited, whole.cited());
+        assert_eq!(bytes, frame::parquet(&whole).unwrap(), "{}", cited.name);
+    }
+}
+
+#[test]
+fn tables_that_are_damaged_are_told_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (study, metrics) = facts();
+    write(folder.path(), &study, &metrics);
+    let told = || restore::facts(folder.path()).unwrap_err().to_string();
+    std::fs::copy(folder.path().join("looks.parquet"), folder.path().join("counts.parquet")).unwrap();
+    assert!(restore::facts(folder.path()).is_ok(), "counts follow from the confusion");
+    std::fs::copy(folder.path().join("looks.parquet"), folder.path().join("runs.parquet")).unwrap();
+    assert!(told().contains("runs.parquet") && told().contains("its columns are not"), "{}", told());
+    std::fs::write(folder.path().join("runs.parquet"), "PAR1").unwrap();
+    assert!(told().contains("no Parquet file"), "{}", told());
+    std::fs::remove_file(folder.path().join("runs.parquet")).unwrap();
+    assert!(told().contains("runs.parquet"), "{}", told());
 }
 
 #[test]
 fn the_tables_open_in_python() {
     let folder = tempfile::tempdir().unwrap();
     let (study, metrics) = facts();
-    let written = frame::write(folder.path(), &tables(&study, &metrics).unwrap()).unwrap();
-    assert_eq!(written.len(), 6);
+    assert_eq!(write(folder.path(), &study, &metrics).len(), 13);
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has_polars = Command::new(&python).args(["-c", "import polars"]).output();
     if !has_polars.is_ok_and(|output| output.status.success()) {

@@ -1,7 +1,7 @@
 //! `stpp exp`: run, plan, explain and look at experiments.
 
+pub mod diff;
 pub mod explain;
-mod find;
 pub mod ls;
 pub mod plan;
 pub mod run;

@@ -3,11 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::args::PlanArgs;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::find;
 use crate::cli::{output, target};
 use crate::plan::{Cost, Kind, Role, StageKey};
+use crate::report::findings::Findings;
 use crate::report::number::counted;
+use crate::report::query;
+use crate::report::scores::Scores;
+use crate::report::sensitivity::{Sensitivity, pooled_sd};
 use crate::run::{PlannedStudy, numerics};
+use crate::spec::claim::Noise;
 use crate::store::beside::Costs;
 use crate::store::{Store, StoreError};
 
@@ -20,11 +26,19 @@ pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let missing: BTreeSet<StageKey> = study.missing(&store)?.into_iter().collect();
     let counts = Counts::of(&study, &missing);
     let estimate = Pace::of(&store, &study, &missing)?.estimate(&study, &missing);
+    let design = Sensitivity::of_ablation(&study.stored.ablation);
+    let sd = expected_sd(&store, study.stored.ablation.noise.as_ref())?;
     if args.json {
-        output::result(&counts.to_json(&study, estimate).to_string());
+        let mut plan = counts.to_json(&study, estimate);
+        plan["design"] = design.to_json(sd.as_ref().map(|(sd, _)| *sd));
+        output::result(&plan.to_string());
         return Ok(());
     }
     output::result(&counts.to_text(&study));
+    if !study.stored.ablation.is_single_experiment() {
+        let sd = sd.as_ref().map(|(sd, source)| (*sd, source.as_str()));
+        output::result(&format!("\ndesign: {}\n{}\n{}", design.words(), design.finds(sd), design.reaches()));
+    }
     output::result(&match estimate {
         _ if missing.is_empty() => "estimate: nothing to run".to_owned(),
         Some(seconds) => {
@@ -36,6 +50,30 @@ pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
         output::result(&stages(&study, &missing));
     }
     Ok(())
+}
+
+/// The standard deviation of paired differences that is to be reckoned with, in points, and where it is from.
+fn expected_sd(store: &Store, noise: Option<&Noise>) -> Result<Option<(f64, String)>, Failure> {
+    let name = match noise {
+        None => return Ok(None),
+        Some(Noise::Sd(sd)) => return Ok(Some((*sd, "from [noise]".to_owned()))),
+        Some(Noise::Study(name)) => name,
+    };
+    let stored = find::study(store, name).map_err(|failure| {
+        failure.hint("[noise] names an ablation of this store; `sd` says a number instead")
+    })?;
+    let study = query::study(store, &stored)?;
+    let scores = Scores::new(&study);
+    match pooled_sd(&Findings::new(&study, &scores, &[])) {
+        Some(sd) => Ok(Some((sd, format!("as `{name}` measured it")))),
+        None => Err(Failure::new(
+            FailureKind::Input,
+            format!(
+                "failed to take the noise from the ablation `{name}`: no comparison of it has a spread yet"
+            ),
+        )
+        .hint("say it in [noise] as `sd`, or leave it out")),
+    }
 }
 
 /// Stages of one kind and role.

@@ -27,7 +27,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let chosen = target::device(&args.device, &ablation)?;
     let store = Store::open(&args.store.store)?;
     let class = numerics::class(&chosen.device);
-    let study = PlannedStudy::new(ablation, &class, &store.cache())?;
+    let mut study = PlannedStudy::new(ablation, &class, &store.cache())?;
     let mut sink = screen::choose(args.screen.quiet, args.screen.json);
     if let Some(reason) = &chosen.reason {
         let message = format!("training on the CPU ({reason})");
@@ -57,7 +57,7 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
     let mut executor = Executor { store: &store, device, sink: &mut tracked, stop: stop.clone(), settings };
     let trained = train(&mut executor, &study, &mut damage);
     let written = match &trained {
-        Ok((_, facts)) => report::write_facts(&store, facts, &folder),
+        Ok((_, facts)) => report::write_facts(Some(&store), facts, &folder, false),
         // An interim report is better than none; it says that it is incomplete.
         Err(_) => report::write(&store, &study.stored, &folder).inspect(|written| {
             output::remark(&format!("interim report, marked incomplete: {}", written.display()));

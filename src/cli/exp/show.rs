@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::find;
 use crate::cli::args::ShowArgs;
 use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::find;
 use crate::cli::{output, target};
 use crate::run::capture::Environment;
 use crate::spec::{Process, load};

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Mutex;
 
-use super::find;
 use crate::cli::args::VerifyArgs;
 use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::find;
 use crate::cli::{output, target};
 use crate::plan::{Kind, Node, StageKey};
 use crate::report::number::counted;

@@ -1,9 +1,9 @@
 //! `stpp exp weights`: a trained model as a file that PyTorch loads into the official network.
 
-use super::find;
 use crate::base::fs;
 use crate::cli::args::WeightsArgs;
 use crate::cli::failure::{Failure, FailureKind};
+use crate::cli::find;
 use crate::cli::output;
 use crate::plan::graph::Want;
 use crate::plan::work::Work;

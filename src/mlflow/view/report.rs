@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use super::{AtWork, BROUGHT, KIND, NOTE, NUMERICS, RunView, State, UID, of_note};
 use crate::base::digest::{Digest, Hasher};
 use crate::mlflow::wire::{Key, NoteValue, TagValue};
+use crate::report::findings::Findings;
+use crate::report::form;
 use crate::report::scores::Scores;
-use crate::report::{query, render, rows};
+use crate::report::{query, rows};
 use crate::store::{Store, StoreError, StoredStudy};
 use crate::track::frame;
 
 /// What the report's file is called.
-pub const FILE: &str = "report.md";
+pub const FILE: &str = form::HTML;
 
 /// The report of a study.
 #[derive(Debug)]
@@ -42,18 +44,22 @@ pub fn of(store: &Store, study: &StoredStudy, at_work: &AtWork) -> Result<Option
         return Ok(None);
     }
     let complete = facts.study.runs.iter().all(|run| run.complete);
-    let tables = rows::tables(&facts.study, &facts.metrics).map_err(|error| StoreError::Unreadable {
-        path: crate::store::layout::study(store.root(), &facts.study.name, &study.numerics),
-        what: error.to_string(),
-    })?;
-    let text = render(&facts.study, &rows::digests(&tables));
+    let scores = Scores::new(&facts.study);
     let mut artifacts = BTreeMap::new();
-    for table in &tables {
-        if let Ok(bytes) = frame::parquet(table) {
-            artifacts.insert(format!("tables/{}.parquet", table.schema().name), bytes);
-        }
+    let mut cited = Vec::new();
+    for table in rows::tables(&facts.study, &scores, &facts.metrics) {
+        let (bytes, digest) = frame::long_parquet(&table).map_err(|error| StoreError::Unreadable {
+            path: crate::store::layout::study(store.root(), &facts.study.name, &study.numerics),
+            what: error.to_string(),
+        })?;
+        artifacts.insert(format!("tables/{}.parquet", table.schema().name), bytes);
+        cited.push(digest);
     }
-    artifacts.insert(FILE.to_owned(), text.clone().into_bytes());
+    let findings = Findings::new(&facts.study, &scores, &cited);
+    let files = form::files(&findings, &artifacts);
+    artifacts.extend(files);
+    // The page of an experiment has no files beside its note.
+    let text = form::markdown(&findings, &[]);
     let state = match () {
         () if complete => State::Complete,
         () if at_work.on(study) => State::UnderWay,

@@ -18,13 +18,14 @@ use crate::plan::graph::Want;
 use crate::plan::recipe::Step;
 use crate::report::query;
 use crate::report::rows;
+use crate::report::scores::Scores;
 use crate::spec::ablation::Member;
 use crate::spec::identity::identity;
 use crate::store::study::{SplitFacts, StoredMember};
 use crate::store::{Store, StoreError, StoredStudy};
 use crate::track::frame;
 use crate::track::schema;
-use crate::track::table::{Table, Value};
+use crate::track::table::{LongTable, Table, TableError, Value};
 
 /// Columns of the table `runs` that are results of a run.
 const RESULTS: [&str; 5] = ["miou", "miou_val", "miou_best", "best_step", "looks"];
@@ -224,7 +225,10 @@ impl<'a> Runs<'a> {
     /// Scores, and the tables of a run that is complete.
     fn add_results(&self, member: &StoredMember, view: &mut RunView) -> Result<(), StoreError> {
         let facts = query::study(self.store, &self.study.only(member))?;
-        let tables = rows::tables(&facts, &[]).map_err(|error| StoreError::Unreadable {
+        let scores = Scores::new(&facts);
+        let tables = rows::tables(&facts, &scores, &[]);
+        let tables: Result<Vec<Table>, TableError> = tables.iter().map(LongTable::table).collect();
+        let tables = tables.map_err(|error| StoreError::Unreadable {
             path: crate::store::layout::study(self.store.root(), &facts.name, &self.study.numerics),
             what: error.to_string(),
         })?;
@@ -245,7 +249,7 @@ impl<'a> Runs<'a> {
             }
         }
         if let Some(run) = facts.runs.first().filter(|run| !run.evaluations.is_empty()) {
-            view.artifacts.insert("eval/images.json".to_owned(), table::images(run));
+            view.artifacts.insert("eval/images.json".to_owned(), table::images(run, facts.classes.len()));
             shown.push("eval/images.json");
         }
         let shown: Vec<_> = shown.iter().map(|path| json!({ "path": path, "type": "table" })).collect();

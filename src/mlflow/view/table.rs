@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::metric::Confusion;
-use crate::report::study::{Evaluation, RunFacts, Subset};
+use crate::report::study::{ImageCells, RunFacts, Subset};
 use crate::track::table::{Table, Value};
 
 /// Columns that say whose rows they are, which the page of a run says already.
@@ -31,23 +31,21 @@ fn cell(value: &Value) -> Json {
 
 /// How well each evaluated image was segmented: mIoU over the classes that occur in it, for a look. The score of a run is
 /// over all images at once, and no mean of these.
-pub fn images(run: &RunFacts) -> Vec<u8> {
+pub fn images(run: &RunFacts, classes: usize) -> Vec<u8> {
     let mut rows = Vec::new();
-    for (subset, Evaluation { images, .. }) in &run.evaluations {
-        let mut scored: Vec<_> =
-            images.iter().map(|image| row(*subset, &image.id, &image.confusion)).collect();
-        scored.sort_by(|one, other| one.0.cmp(&other.0));
-        rows.extend(scored.into_iter().map(|(_, row)| row));
+    for (subset, evaluation) in &run.evaluations {
+        rows.extend(evaluation.images().iter().map(|image| row(*subset, image, classes)));
     }
     to_bytes(&["subset", "image", "miou", "accuracy", "pixels"], &rows)
 }
 
-fn row(subset: Subset, id: &str, confusion: &Confusion) -> (String, Vec<Json>) {
-    let pixels: u64 = confusion.counts().iter().sum();
+fn row(subset: Subset, image: &ImageCells, classes: usize) -> Vec<Json> {
+    let mut confusion = Confusion::new(classes);
+    confusion.add_cells(&image.cells);
+    let pixels = confusion.total();
     let right: u64 = (0..confusion.classes()).map(|class| confusion.true_positives(class)).sum();
     let accuracy = (pixels > 0).then(|| right as f64 / pixels as f64);
-    let row = vec![json!(subset), json!(id), json!(confusion.miou()), json!(accuracy), json!(pixels)];
-    (id.to_owned(), row)
+    vec![json!(subset), json!(*image.id), json!(confusion.miou()), json!(accuracy), json!(pixels)]
 }
 
 fn to_bytes(columns: &[&str], rows: &[Vec<Json>]) -> Vec<u8> {

@@ -12,6 +12,20 @@ pub struct SignFlip {
     pub smallest: f64,
 }
 
+/// The smallest p that `units` can reach once Holm's correction has multiplied it for the clearest of `arms`:
+/// min(1, m · 2^(1−n)).
+pub fn smallest_after_holm(units: usize, arms: usize) -> f64 {
+    (0..units.saturating_sub(1)).fold(arms.max(1) as f64, |p, _| p / 2.0).min(1.0)
+}
+
+/// The fewest units with which one of `arms` can be at or below `alpha` after Holm's correction: 6 for .05 and one arm,
+/// 9 for seven.
+///
+/// `None` where not even [`MAX_PAIRS`] could be.
+pub fn fewest_units(alpha: f64, arms: usize) -> Option<usize> {
+    (1..=MAX_PAIRS).find(|&units| smallest_after_holm(units, arms) <= alpha)
+}
+
 /// Beyond this many pairs the patterns are not enumerated.
 pub const MAX_PAIRS: usize = 40;
 
@@ -69,6 +83,19 @@ mod tests {
         assert_eq!((found.p, found.smallest), (0.0625, 0.0625));
         assert_eq!(sign_flip(&[0.01]).unwrap().p, 1.0);
         assert_eq!(sign_flip(&[0.0; 4]).unwrap().p, 1.0);
+    }
+
+    #[test]
+    fn a_correction_asks_for_more_units() {
+        assert_eq!([smallest_after_holm(3, 1), smallest_after_holm(9, 7)], [0.25, 7.0 / 256.0]);
+        assert_eq!([smallest_after_holm(0, 1), smallest_after_holm(2, 7)], [1.0, 1.0]);
+        let fewest = |arms| fewest_units(0.05, arms);
+        assert_eq!([fewest(1), fewest(3), fewest(7)], [Some(6), Some(7), Some(9)]);
+        assert_eq!([fewest_units(1.0, 1), fewest_units(0.0, 1)], [Some(1), None]);
+        for units in 1..=20 {
+            let found = sign_flip(&vec![1.0; units]).unwrap();
+            assert_eq!(smallest_after_holm(units, 1), found.smallest);
+        }
     }
 
     #[test]

@@ -41,6 +41,14 @@ pub fn two_sided_quantile(freedom: u32, level: f64) -> Option<f64> {
     Some(f64::from(freedom).sqrt() * libm::sin(low) / libm::cos(low))
 }
 
+/// P(|T| > t) for `freedom` ≥ 1 degrees of freedom; infinite t has probability 0.
+///
+/// `None` without degrees of freedom, or where `t` is not a number.
+pub fn two_sided_p(freedom: u32, t: f64) -> Option<f64> {
+    let theta = libm::atan(t.abs() / f64::from(freedom).sqrt());
+    (freedom > 0 && !t.is_nan()).then(|| (1.0 - central(freedom, theta)).max(0.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +62,17 @@ mod tests {
             let found = two_sided_quantile(freedom, text_float(&case["level"]).unwrap()).unwrap();
             assert!((found / expected - 1.0).abs() < 1e-9, "{case}: {found}");
         }
+    }
+
+    #[test]
+    fn probabilities_are_those_of_the_quantiles() {
+        for (freedom, level) in [(1, 0.5), (2, 0.95), (5, 0.99), (8, 0.9)] {
+            let t = two_sided_quantile(freedom, level).unwrap();
+            assert!((two_sided_p(freedom, -t).unwrap() - (1.0 - level)).abs() < 1e-12);
+        }
+        assert_eq!(two_sided_p(2, f64::INFINITY), Some(0.0));
+        assert_eq!((two_sided_p(0, 1.0), two_sided_p(2, f64::NAN)), (None, None));
+        assert_eq!(two_sided_p(3, 0.0), Some(1.0));
     }
 
     #[test]

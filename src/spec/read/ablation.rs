@@ -1,7 +1,9 @@
 //! Reads what only an ablation has: its name and question, factors, seeds, and the list of arms.
 
+use super::claim::{self, ClaimHead};
 use crate::base::canon::MAX_SAFE_INTEGER;
 use crate::spec::ablation::Regime;
+use crate::spec::claim::Noise;
 use crate::spec::convert;
 use crate::spec::diagnostic::Problem;
 use crate::spec::reader::{Context, Reader, whole_line};
@@ -27,6 +29,10 @@ pub struct Head {
     pub splits: Option<Vec<Node>>,
     /// `[regime]`.
     pub regime: Option<Regime>,
+    /// `[[claim]]`.
+    pub claims: Vec<ClaimHead>,
+    /// `[noise]`.
+    pub noise: Option<Noise>,
     /// In the order in which they are written, base files first.
     pub arms: Vec<ArmHead>,
     /// Where `factors` stands.
@@ -63,6 +69,8 @@ pub fn head(context: &Context<'_>, tree: &Table) -> Head {
         seeds: seeds(&reader),
         splits: splits(&reader),
         regime: regime(reader.table("regime"), &names),
+        claims: claim::claims(&reader, &names),
+        noise: claim::noise(reader.table("noise")),
         factors_origin: reader.origin("factors"),
         arms,
     };
@@ -139,7 +147,8 @@ fn arm(reader: &Reader<'_>, name: &str, node: &Node) -> Option<ArmHead> {
     Some(ArmHead { name: name.to_owned(), about: about.unwrap_or_default(), key: node.key.clone(), layer })
 }
 
-fn arm_named(reader: &Reader<'_>, key: &'static str, arms: &[&str], help: &str) -> String {
+/// A key whose value is the name of an arm.
+pub(super) fn arm_named(reader: &Reader<'_>, key: &'static str, arms: &[&str], help: &str) -> String {
     if !reader.has(key) {
         reader.missing(key, help);
     }

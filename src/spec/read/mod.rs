@@ -2,6 +2,7 @@
 
 mod ablation;
 mod augment;
+mod claim;
 mod data;
 mod evaluate;
 mod experiment;
@@ -12,5 +13,6 @@ mod split;
 mod train;
 
 pub use ablation::{ArmHead, Head, head};
+pub use claim::ClaimHead;
 pub use experiment::experiment;
 pub use split::Base as SplitBase;

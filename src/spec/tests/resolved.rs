@@ -153,7 +153,10 @@ fn the_schema_lists_every_key_that_is_read_and_no_other() {
          train.epochs = 9\nretrain.iterations = 9\nmodel.weights = 'w'\n\
          [arm]\na = {}\nb.method.select = { level = 'pixel', rule = 'matched' }\n\
          c.method.select = { level = 'pixel', rule = 'entropy' }\n\
-         d.method.select = { level = 'pixel', rule = 'threshold' }");
+         d.method.select = { level = 'pixel', rule = 'threshold' }\n\
+         [[claim]]\nbetter = 'b'\nthan = 'a'\nby = 1\non = 'val'\nsplit = 1\n[noise]\nsd = 1");
+    add("name = 'a'\nbaseline = 'a'\nfactors = ['method.select']\ndata = { kind = 'synthetic' }\n\
+         split = { labeled = 1 }\nmethod.name = 'stpp'\ntrain.epochs = 9\n[arm.a]\n[noise]\nstudy = 'b'");
     add(
         "data = { kind = 'listed', root = 'r', train = 't', val = 'v', test = 't', classes = 'c', long_side = 9 }\n\
          split = { lists = 'l' }\nmethod.name = 'st'\ntrain.iterations = 9\nretrain.epochs = 9",

@@ -1,0 +1,91 @@
+//! Finds an ablation in the store by its name, and a run by the first digits of its id.
+
+use crate::base::suggest::nearest;
+use crate::cli::failure::{Failure, FailureKind};
+use crate::store::study::StoredMember;
+use crate::store::{Store, StoredStudy};
+
+/// The run whose id starts so, or that is `ABLATION/ARM[/SEED[/SPLIT]]`, with the ablation that it belongs to; the first, where
+/// several fit.
+pub fn run(store: &Store, what: &str) -> Result<(StoredStudy, StoredMember), Failure> {
+    if let Some((ablation, place)) = what.split_once('/') {
+        let study = study(store, ablation)?;
+        let member = member(&study, place)?;
+        return Ok((study, member));
+    }
+    let names = store.study_names()?;
+    for name in &names {
+        for study in store.studies(name)? {
+            if let Some(member) = study.members.iter().find(|m| m.run_id.to_string().starts_with(what)) {
+                let member = member.clone();
+                return Ok((study, member));
+            }
+        }
+    }
+    let failure = Failure::new(
+        FailureKind::Input,
+        format!("failed to find `{what}`: it is no spec file, ablation or run of this store"),
+    );
+    Err(match nearest(what, names.iter().map(String::as_str)) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("`stpp exp ls` lists what is there"),
+    })
+}
+
+/// A member by its place: `ARM[/SEED[/SPLIT]]`.
+fn member(study: &StoredStudy, place: &str) -> Result<StoredMember, Failure> {
+    let mut parts = place.splitn(3, '/');
+    let (arm, seed, split) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
+    let fits = |member: &&StoredMember| {
+        member.arm == arm
+            && seed.is_none_or(|seed| member.seed.to_string() == seed)
+            && split.is_none_or(|split| member.split == split)
+    };
+    if let Some(found) = study.members.iter().find(fits) {
+        return Ok(found.clone());
+    }
+    let name = &study.ablation.name;
+    let arms: Vec<&str> = study.ablation.arms.iter().map(|arm| arm.name.as_str()).collect();
+    let failure =
+        Failure::new(FailureKind::Input, format!("failed to find `{place}` in the ablation `{name}`"));
+    Err(if arms.contains(&arm) {
+        let seeds: Vec<String> = study.ablation.seeds.iter().map(u64::to_string).collect();
+        failure.hint(format!("seeds: {}; splits: {}", seeds.join(", "), study.ablation.splits.join(", ")))
+    } else {
+        match nearest(arm, arms.iter().copied()) {
+            Some(near) => failure.hint(format!("did you mean `{name}/{near}`?")),
+            None => failure.hint(format!("arms: {}", arms.join(", "))),
+        }
+    })
+}
+
+/// The ablation with a name; it must be there on one numerics class alone.
+pub fn study(store: &Store, name: &str) -> Result<StoredStudy, Failure> {
+    let mut studies = store.studies(name)?;
+    match studies.len() {
+        1 => Ok(studies.remove(0)),
+        0 => {
+            let failure = Failure::new(
+                FailureKind::Input,
+                format!("failed to find the ablation `{name}` in the store"),
+            );
+            let names = store.study_names()?;
+            Err(match nearest(name, names.iter().map(String::as_str)) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint("`stpp exp ls` lists what is there"),
+            })
+        }
+        _ => {
+            let classes: Vec<&str> = studies.iter().map(|study| study.numerics.as_str()).collect();
+            Err(Failure::new(
+                FailureKind::Input,
+                format!(
+                    "failed to report on `{name}`: the store has it on several numerics classes ({}), \
+                     and a report covers one",
+                    classes.join(", ")
+                ),
+            )
+            .hint("use a store of its own for each device"))
+        }
+    }
+}

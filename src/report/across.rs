@@ -11,7 +11,6 @@ use super::arm::ArmFacts;
 use super::study::{Absent, Design, RunFacts, Sharing, Study};
 use crate::base::canon;
 use crate::spec::ablation::Regime;
-use crate::spec::claim::Claim;
 
 /// Two ablations whose numbers may not stand in one table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +36,10 @@ pub struct Incomparable {
 /// # Panics
 /// Without studies.
 pub fn merge(studies: Vec<Study>) -> Result<Study, Incomparable> {
-    for other in &studies[1..] {
-        comparable(&studies[0], other)?;
+    for (at, other) in studies.iter().enumerate() {
+        for one in &studies[..at] {
+            comparable(one, other)?;
+        }
     }
     let mut seeds: Vec<u64> = Vec::new();
     let mut splits: Vec<String> = Vec::new();
@@ -57,14 +58,11 @@ pub fn merge(studies: Vec<Study>) -> Result<Study, Incomparable> {
         let other = &study.provenance;
         provenance.splits.extend(other.splits.iter().map(|(label, digest)| (label.clone(), *digest)));
         provenance.code.extend(other.code.iter().cloned());
-        if other.numerics != provenance.numerics && !provenance.numerics.contains(" and ") {
-            provenance.numerics = format!("{} and {}", provenance.numerics, other.numerics);
-        }
     }
     let questions: Vec<String> =
-        studies.iter().map(|study| format!("`{}`: {}", study.name, study.question)).collect();
+        studies.iter().map(|study| format!("{}: {}", study.name, study.question)).collect();
     let design = Design {
-        question: format!("How do the ablations {} compare?", quoted(&studies)),
+        question: format!("How do the ablations {} compare?", named(&studies)),
         description: questions.join(" "),
         baseline: inside(&first.name, &first.baseline),
         arms: studies.iter().flat_map(arms).collect(),
@@ -73,7 +71,8 @@ pub fn merge(studies: Vec<Study>) -> Result<Study, Incomparable> {
             long: inside(&first.name, &regime.long),
             ceiling: inside(&first.name, &regime.ceiling),
         }),
-        claims: studies.iter().flat_map(claims).collect(),
+        // Each ablation judges its own: its levels are those of its own claims, over its own design.
+        claims: Vec::new(),
         registrations: Vec::new(),
         sharing: Sharing::default(),
         name,
@@ -90,8 +89,8 @@ pub fn merge(studies: Vec<Study>) -> Result<Study, Incomparable> {
     Ok(Study { design, runs: runs.collect() })
 }
 
-fn quoted(studies: &[Study]) -> String {
-    let names: Vec<String> = studies.iter().map(|study| format!("`{}`", study.name)).collect();
+fn named(studies: &[Study]) -> String {
+    let names: Vec<String> = studies.iter().map(|study| study.name.clone()).collect();
     super::number::listed(&names)
 }
 
@@ -103,15 +102,6 @@ fn inside(study: &str, arm: &str) -> String {
 fn arms(study: &Study) -> Vec<ArmFacts> {
     let arm = |arm: &ArmFacts| ArmFacts { name: inside(&study.name, &arm.name), ..arm.clone() };
     study.arms.iter().map(arm).collect()
-}
-
-fn claims(study: &Study) -> Vec<Claim> {
-    let claim = |claim: &Claim| Claim {
-        better: inside(&study.name, &claim.better),
-        than: inside(&study.name, &claim.than),
-        ..claim.clone()
-    };
-    study.claims.iter().map(claim).collect()
 }
 
 /// Cells of the common design that an ablation never asked for.
@@ -150,6 +140,7 @@ fn comparable(one: &Study, other: &Study) -> Result<(), Incomparable> {
     same("the images and masks", data(one), data(other))?;
     same("the classes", one.classes.join(", "), other.classes.join(", "))?;
     same("the images of the headline", one.headline.to_string(), other.headline.to_string())?;
+    same("the numerics class", here.numerics.clone(), there.numerics.clone())?;
     same("how images are looked at", one.protocol.geometry.clone(), other.protocol.geometry.clone())?;
     same("how mIoU is computed", one.protocol.convention.clone(), other.protocol.convention.clone())?;
     let lists: BTreeMap<&String, _> = here.splits.iter().collect();

@@ -70,8 +70,12 @@ fn references(findings: &Findings) -> Vec<String> {
 fn setting(study: &Study, scores: &Scores) -> String {
     let per_arm = match scores.planned() {
         1 => "one run per arm, so that nothing here can be told from noise".to_owned(),
+        _ if !study.absent.is_empty() => {
+            "arms have different numbers of runs (column n); each difference is read at 95 %, not adjusted for the number of arms"
+                .to_owned()
+        }
         n => format!(
-            "{n} runs per arm ({} × {})",
+            "{n} runs per arm ({} × {}); each difference is read at 95 %, not adjusted for the number of arms",
             counted(study.seeds.len(), "seed"),
             counted(study.splits.len(), "split")
         ),
@@ -110,7 +114,8 @@ impl<'a> Standing<'a> {
     }
 
     fn is_single(&self) -> bool {
-        self.compared.iter().any(|(_, comparison)| comparison.reading() == Reading::OneUnit)
+        let single = |comparison: &Comparison| comparison.reading() == Reading::OneUnit;
+        !self.compared.is_empty() && self.compared.iter().all(|(_, comparison)| single(comparison))
     }
 
     /// The arms of one reading, with their differences.
@@ -144,6 +149,10 @@ impl<'a> Standing<'a> {
         }
         if !within.is_empty() {
             parts.push(format!("{} cannot be told from it", listed(&within)));
+        }
+        let single = self.with(Reading::OneUnit);
+        if !single.is_empty() {
+            parts.push(format!("of {} there is no spread, and no evidence", listed(&single)));
         }
         Some(format!("Against {reference}, {}.{}", parts.join("; "), self.verdict()))
     }

@@ -88,7 +88,7 @@ impl<'a> Comparison<'a> {
                 .both(arm, against)
                 .filter(|(_, arm, other)| same_teacher(arm, other))
                 .count(),
-            procedure: layout.as_ref().and_then(|layout| Procedure::of_layout(layout, LEVEL)),
+            procedure: layout.as_ref().and_then(|layout| procedure(study, layout)),
             superiority: layout.as_ref().map(|layout| Superiority::of(layout, LEVEL)),
             models: None,
         }
@@ -129,6 +129,28 @@ impl<'a> Comparison<'a> {
     pub fn is_whole(&self) -> bool {
         self.pairs == self.planned && self.pairs > 0
     }
+}
+
+/// The procedure's interval by the units of the design. Where of several splits only one is left, its seeds are no
+/// substitute: they know nothing of what another split would do.
+fn procedure(study: &Study, layout: &Layout) -> Option<Procedure> {
+    let mut found = Procedure::of_layout(layout, LEVEL)?;
+    if found.sd == Some(0.0) && found.mean != 0.0 {
+        // Equal to the last bit: no spread was seen, and an interval without width would pass for certainty.
+        found.interval = None;
+    }
+    if study.splits.len() > 1 && layout.splits().len() == 1 {
+        let unit = super::stats::Unit::Split;
+        return Some(Procedure {
+            unit,
+            units: vec![found.mean],
+            sd: None,
+            interval: None,
+            test: None,
+            ..found
+        });
+    }
+    Some(found)
 }
 
 /// Arm minus baseline, where both have a value.

@@ -16,6 +16,8 @@ pub struct Duel {
     pub stages: Vec<Staged>,
     /// What each reached.
     pub measured: Vec<Measured>,
+    /// Whether both were measured on the same data in the same way, so that their numbers may be compared.
+    pub alike: bool,
 }
 
 /// A stage of one run or of both.
@@ -46,11 +48,14 @@ impl Duel {
     /// Compares the only run of one study with the only run of another.
     pub fn new(one: &Study, other: &Study) -> Self {
         let runs = [one.runs.first(), other.runs.first()];
+        let alike = one.provenance.data == other.provenance.data
+            && one.protocol.geometry == other.protocol.geometry
+            && one.protocol.convention == other.protocol.convention;
         let classes = [&one.classes, &other.classes];
         let mut measured = Vec::new();
         for subset in [Subset::Test, Subset::Val] {
             if runs.iter().flatten().any(|run| run.evaluations.contains_key(&subset)) {
-                measured.extend(on(subset, runs, classes));
+                measured.extend(on(subset, runs, classes, alike));
             }
         }
         let best = runs.map(|run| run.and_then(RunFacts::best).map(|best| best.miou));
@@ -59,7 +64,7 @@ impl Duel {
             values: best,
             models: None,
         });
-        Self { stages: stages(runs), measured }
+        Self { stages: stages(runs), measured, alike }
     }
 }
 
@@ -78,13 +83,18 @@ fn stages(runs: [Option<&RunFacts>; 2]) -> Vec<Staged> {
     found
 }
 
-fn on(subset: Subset, runs: [Option<&RunFacts>; 2], classes: [&Vec<String>; 2]) -> Vec<Measured> {
+fn on(
+    subset: Subset,
+    runs: [Option<&RunFacts>; 2],
+    classes: [&Vec<String>; 2],
+    alike: bool,
+) -> Vec<Measured> {
     let evaluations = runs.map(|run| run.and_then(|run| run.evaluations.get(&subset)));
     let totals: [Option<Confusion>; 2] =
         [0, 1].map(|side| Some(evaluations[side]?.total(classes[side].len())));
     let replicates = match evaluations {
         [Some(one), Some(other)]
-            if classes[0] == classes[1] && one.images().len() == other.images().len() =>
+            if alike && classes[0] == classes[1] && one.images().len() == other.images().len() =>
         {
             let images = one.images().len();
             (images > 0).then(|| {

@@ -107,12 +107,12 @@ fn differences(findings: &Findings, against: &str) -> Option<Figure> {
         x: format!("{} mIoU minus that of {against}, points; 95 % intervals", study.headline),
         rows,
     };
-    let higher = study.arms.iter().filter(|arm| arm.name != against);
+    let higher = study.arms.iter().filter(|arm| arm.name != against && !arm.oracle);
     let higher = higher
         .filter(|arm| findings.compared.of(&arm.name, against).reading() == super::compare::Reading::Higher);
     let caption = format!(
         "Paired differences of {} mIoU to {against}: thick intervals speak of these models on other images, thin ones of \
-         training anew. {} above the noise.",
+         training anew. {} above the noise, each at 95 %, oracles left out.",
         study.headline,
         match higher.count() {
             0 => "No arm is".to_owned(),

@@ -82,9 +82,30 @@ fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Text on one line: any run of blanks and line ends is one space.
+/// Text on one line: any run of blanks and line ends is one space, and characters that turn the direction of writing are left
+/// out.
 pub fn line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let turns =
+        |c: &char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let kept: String =
+        text.chars().filter(|c| !turns(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    kept.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Somebody's words on one line, in which Markdown finds no mark of its own.
+pub fn plain(text: &str) -> String {
+    let text = line(text);
+    let mut out = String::with_capacity(text.len());
+    for (at, character) in text.char_indices() {
+        let opens = at == 0 && matches!(character, '#' | '+' | '-' | '=' | '0'..='9');
+        if matches!(character, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '~' | '&')
+            || (opens && !character.is_ascii_digit())
+        {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
 }
 
 /// A name as code.
@@ -103,6 +124,12 @@ mod tests {
         grid.row(["a|b\nc".to_owned(), "61.42 ± 0.37".to_owned()]);
         grid.row(["st".to_owned(), "–".to_owned()]);
         insta::assert_snapshot!(grid.render());
+    }
+
+    #[test]
+    fn somebodys_words_are_no_markup() {
+        let told = ["<!-- todo", "~~~ later", "# Answer", "- a_b *c* [d](e) `f`", "plain & simple, 3 of 4."];
+        insta::assert_snapshot!(told.map(plain).join("\n"));
     }
 
     #[test]

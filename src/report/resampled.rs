@@ -6,8 +6,7 @@ use std::collections::btree_map::Entry;
 use super::compare::LEVEL;
 use super::scores::{RunScores, Scores};
 use super::stats::{
-    ClassCounts, ImageCounts, ImageInterval, REPLICATES, Replicates, Resamples, Score,
-    difference_over_images, mean_over_images,
+    ClassCounts, ImageCounts, ImageInterval, REPLICATES, Replicates, Resamples, Score, difference_over_images,
 };
 use super::study::{Evaluation, Study};
 use crate::base::digest::Digest;
@@ -41,16 +40,6 @@ impl Resampled {
         difference_over_images(&pairs?, Score::Miou, LEVEL).ok().flatten()
     }
 
-    /// The interval of the mean score of an arm over images.
-    pub fn mean(&mut self, study: &Study, scores: &Scores, arm: &str, score: Score) -> Option<ImageInterval> {
-        let mut stages = Vec::new();
-        for run in scores.runs(arm) {
-            stages.push(self.add(study, run)?);
-        }
-        let runs: Option<Vec<_>> = stages.iter().map(|stage| self.of(*stage)).collect();
-        mean_over_images(&runs?, score, LEVEL).ok().flatten()
-    }
-
     fn of(&self, stage: Digest) -> Option<&Replicates> {
         self.replicates.get(&stage)?.as_ref()
     }
@@ -78,10 +67,11 @@ pub fn counts(evaluation: &Evaluation, classes: usize) -> ImageCounts {
         for cell in cells {
             let (truth, prediction) = (usize::from(cell.truth), usize::from(cell.prediction));
             if truth == prediction {
-                counts[truth].true_positives += cell.pixels;
+                counts[truth].true_positives = counts[truth].true_positives.saturating_add(cell.pixels);
             } else {
-                counts[truth].false_negatives += cell.pixels;
-                counts[prediction].false_positives += cell.pixels;
+                let add = |count: &mut u32| *count = count.saturating_add(cell.pixels);
+                add(&mut counts[truth].false_negatives);
+                add(&mut counts[prediction].false_positives);
             }
         }
         counts

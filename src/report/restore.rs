@@ -9,7 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::query::Facts;
-use super::rows::MetricRow;
+use super::rows::{FORMAT, FORMAT_FACT, MetricRow};
 use super::study::{
     Design, Evaluation, ImageCells, ImageFact, LabelFacts, Look, RunFacts, SelectionFacts, StageFact, Study,
     Subset,
@@ -17,7 +17,7 @@ use super::study::{
 use crate::base::digest::Digest;
 use crate::metric::Confusion;
 use crate::metric::calibration::{BINS, Bin, Calibration};
-use crate::metric::confusion::Cell;
+use crate::metric::confusion::{Cell, MAX_CLASSES};
 use crate::track::frame::{self, FrameError};
 use crate::track::schema;
 use crate::track::table::{Schema, Table, Value};
@@ -96,10 +96,28 @@ pub fn facts(folder: &Path) -> Result<Facts, RestoreError> {
 fn design(rows: &Rows) -> Result<Design, RestoreError> {
     let mut facts = serde_json::Map::new();
     for row in rows.rows() {
+        if row.str("fact")? == FORMAT_FACT {
+            let format = row.text("value")?;
+            if format != FORMAT.to_string() {
+                return Err(rows.error(format!("its format is {format}, and this program reads {FORMAT}")));
+            }
+            continue;
+        }
         let value = serde_json::from_str(&row.text("value")?).map_err(|error| rows.error(error))?;
         facts.insert(row.text("fact")?, value);
     }
-    serde_json::from_value(facts.into()).map_err(|error| rows.error(error))
+    let design: Design = serde_json::from_value(facts.into()).map_err(|error| rows.error(error))?;
+    if !(1..=MAX_CLASSES).contains(&design.classes.len()) {
+        return Err(rows.error(format!("it has {} classes", design.classes.len())));
+    }
+    let arms = || design.arms.iter().map(|arm| &arm.name);
+    let regime = design.regime.iter().flat_map(|regime| [&regime.short, &regime.long, &regime.ceiling]);
+    let claims = design.claims.iter().flat_map(|claim| [&claim.better, &claim.than]);
+    let unknown = regime.chain(claims).chain([&design.baseline]).find(|name| !arms().any(|arm| arm == *name));
+    if let Some(name) = unknown {
+        return Err(rows.error(format!("it names the arm `{name}`, which is none of its arms")));
+    }
+    Ok(design)
 }
 
 fn stages(rows: &Rows) -> Result<BTreeMap<Digest, Vec<StageFact>>, RestoreError> {

@@ -54,8 +54,14 @@ fn design(study: &Study) -> Rows {
     let value = serde_json::to_value(&study.design).expect("a design is plain data");
     let facts = value.as_object().expect("a struct is an object");
     let text = |value| Value::text(canon::to_json(value).expect("numbers of a design are finite"));
-    facts.iter().map(|(fact, value)| vec![Value::text(fact), text(value)]).collect()
+    let format = vec![Value::text(FORMAT_FACT), Value::text(FORMAT)];
+    facts.iter().map(|(fact, value)| vec![Value::text(fact), text(value)]).chain([format]).collect()
 }
+
+/// The fact that says in which form the tables are.
+pub const FORMAT_FACT: &str = "format";
+/// The form of the tables that are written here: raised when a reader would take them for something else.
+pub const FORMAT: u32 = 1;
 
 fn runs(study: &Study, scores: &Scores) -> Rows {
     let arms: BTreeMap<&str, bool> = study.arms.iter().map(|arm| (arm.name.as_str(), arm.oracle)).collect();

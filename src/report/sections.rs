@@ -7,7 +7,7 @@ use super::claim::ClaimFinding;
 use super::compare::{Comparison, LEVEL};
 use super::contrast::Contrasted;
 use super::findings::Findings;
-use super::grid::{Align, Grid, code};
+use super::grid::{Align, Grid, code, plain};
 use super::number::{
     NONE, correlation, count, interval, level, mean_and_sd, or_none, percent, points, probability, share,
     signed,
@@ -70,7 +70,7 @@ pub fn looks(scores: &Scores, study: &Study) -> Option<(u64, u64)> {
 pub fn arms(study: &Study) -> Grid {
     let mut grid = Grid::new([("arm", Left), ("recipe", Left), ("about", Left)]);
     for arm in &study.arms {
-        grid.row([code(&arm.name), arm.method.clone(), arm.description.clone()]);
+        grid.row([code(&arm.name), arm.method.clone(), plain(&arm.description)]);
     }
     grid
 }
@@ -213,7 +213,7 @@ pub fn classes(study: &Study, scores: &Scores) -> (Grid, bool) {
     let mut grid = Grid::new(header);
     let mut partial = false;
     for (class, name) in study.classes.iter().enumerate() {
-        let mut row = vec![name.clone()];
+        let mut row = vec![plain(name)];
         for arm in &study.arms {
             let ious = scores.values(&arm.name, |run| run.on(study.headline)?.ious[class]);
             let evaluated = scores.runs(&arm.name).filter(|run| run.on(study.headline).is_some()).count();

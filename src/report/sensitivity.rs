@@ -77,6 +77,10 @@ impl Sensitivity {
         };
         let chance = format!("with probability {POWER:.2} (two-sided 5 %, Bonferroni over the arms)");
         match sd {
+            Some((sd, source)) if effect * sd >= 100.0 => format!(
+                "no difference that mIoU can have is found {chance}, where paired differences have a standard deviation of \
+                 {sd:.2} points ({source})"
+            ),
             Some((sd, source)) => {
                 let half = self.units_for(effect / 2.0);
                 let half = half.map_or_else(|| format!("more than {MOST_UNITS}"), |units| units.to_string());

@@ -180,6 +180,12 @@ fn unfit_claim(head: &Head, claim: &ClaimHead, read: &[Read], baseline: Option<u
         problems
             .push(problem.label("no such images").help("write on = \"val\", or name test images in [data]"));
     }
+    if claim.claim.on == Some(Images::Val)
+        && base.experiment.as_ref().is_some_and(|experiment| !experiment.has_val())
+    {
+        let problem = Problem::new("a claim is about validation images, and there are none").at(&claim.on);
+        problems.push(problem.label("no such images").help("leave `on` out, or draw some: data.val"));
+    }
     let labels: Vec<&str> = match &head.splits {
         Some(_) => base.splits.iter().map(|(label, _)| label.as_str()).collect(),
         None => vec![base.base.label.as_str()],

@@ -55,9 +55,11 @@ pub enum Images {
     Val,
 }
 
-/// The digest of what is claimed, in the order of the spec.
+/// The digest of what is claimed, in any order.
 pub fn claims_digest(claims: &[Claim]) -> Digest {
-    canon::digest("stpp claims v1", claims)
+    let mut each: Vec<Digest> = claims.iter().map(|claim| canon::digest("stpp claim v1", claim)).collect();
+    each.sort_by_key(|digest| *digest.as_bytes());
+    canon::digest("stpp claims v1", &each)
 }
 
 /// `[noise]`: what the standard deviation of paired differences is expected to be.

@@ -46,6 +46,14 @@ impl Experiment {
             Data::Listed(listed) => listed.test.is_some(),
         }
     }
+
+    /// Whether there are validation images.
+    pub fn has_val(&self) -> bool {
+        match &self.data {
+            Data::Synthetic(synthetic) => synthetic.val > 0,
+            Data::Listed(_) => true,
+        }
+    }
 }
 
 /// What is said of an experiment to people.

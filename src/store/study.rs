@@ -38,9 +38,12 @@ pub struct StoredStudy {
 pub struct Registration {
     /// Digest of the claims.
     pub digest: Digest,
+    /// Digest of the study that they are about: arms, seeds, splits and data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub study: Option<Digest>,
     /// The claims themselves; empty where they were withdrawn.
     pub claims: Vec<Claim>,
-    /// Runs of the ablation whose result was known.
+    /// Runs of the ablation of which a result was known.
     pub finished: u64,
     /// Runs of the ablation.
     pub planned: u64,
@@ -144,12 +147,13 @@ impl StoredStudy {
         let claims = &self.ablation.claims;
         let digest = claims_digest(claims);
         let same = match self.registrations.last() {
-            Some(last) => last.digest == digest,
+            Some(last) => last.digest == digest && last.study == Some(self.digest),
             None => claims.is_empty(),
         };
         if !same {
-            let planned = self.members.len() as u64;
-            self.registrations.push(Registration { digest, claims: claims.clone(), finished, planned });
+            let (study, planned) = (Some(self.digest), self.members.len() as u64);
+            let claims = claims.clone();
+            self.registrations.push(Registration { digest, study, claims, finished, planned });
         }
     }
 

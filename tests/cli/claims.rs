@@ -37,7 +37,7 @@ fn a_claim_that_the_design_cannot_decide_says_what_it_would_take() {
     let single = claiming(UNDECIDED).spec("study.toml", &format!("{}\n{UNDECIDED}", ablation("tiny", "[0]")));
     single.run(["exp", "run", "study.toml"]).success();
     let ran = single.run(["report", "tiny", "--check-claims"]).success();
-    ran.stdout_has("one seed has no spread: it takes 1 more at least");
+    ran.stdout_has("one seed has no spread, and it takes 1 more at least");
 }
 
 #[test]
@@ -46,7 +46,11 @@ fn claims_that_were_changed_afterwards_are_seen() {
     test.run(["exp", "run", "study.toml"]).success();
     let changed = format!("{}\n{}", ablation("tiny", "[0, 1]"), UNDECIDED.replace("stpp", "pixels"));
     test.write("study.toml", changed.as_bytes());
-    test.run(["exp", "run", "study.toml"]).success().stdout_has("nothing was trained");
+    // What is written now is not what was registered.
+    test.run(["report", "study.toml", "--check-claims"]).code(2).stderr_has("not those that were registered");
+    let ran = test.run(["exp", "run", "study.toml"]).success();
+    ran.stdout_has("nothing was trained").stderr_has("were changed after runs were known");
+    test.run(["report", "tiny", "--check-claims"]).success().stderr_has("changed after they were registered");
     let report = test.text("reports/tiny/report.md");
     assert!(report.contains("Registered when 8 of 8 runs were done"), "{report}");
     assert!(report.contains("**The claims were changed.**"), "{report}");
@@ -58,6 +62,20 @@ fn claims_that_were_changed_afterwards_are_seen() {
     let report = test.text("reports/tiny/report.md");
     assert!(report.contains("## Claims\n\nNone."), "{report}");
     assert_eq!(report.matches(" claim, ").count(), 2, "{report}");
+    test.run(["report", "tiny", "--check-claims"]).code(1).stderr_has("withdrawn");
+}
+
+#[test]
+fn a_study_that_was_changed_after_its_claims_is_registered_anew() {
+    let test = claiming(UNDECIDED);
+    test.run(["exp", "run", "study.toml"]).success();
+    let wider = format!("{}\n{UNDECIDED}", ablation("tiny", "[0, 1, 2]"));
+    test.write("study.toml", wider.as_bytes());
+    test.run(["report", "study.toml"]).success().stderr_has("is not what was run as `tiny`");
+    test.run(["exp", "run", "study.toml", "--replace"]).success();
+    let report = test.text("reports/tiny/report.md");
+    assert!(report.contains("Registered when 8 of 12 runs were done"), "{report}");
+    assert!(report.contains("**The study was changed: its arms, seeds, splits or data.**"), "{report}");
 }
 
 #[test]
@@ -69,6 +87,10 @@ fn claims_that_cannot_be_are_told_with_their_place() {
         ("better = \"stpp\"\nthan = \"st\"\nsplit = 7", ["split \"7\"", "splits: 0"]),
         ("better = \"stpp\"\nthan = \"st\"\nmetric = \"iou\"", ["claim.metric", "pixel_accuracy"]),
         ("better = \"stpp\"\nthan = \"st\"\nover = 1", ["unknown key `claim.over`", "study.toml:"]),
+        (
+            "better = \"stpp\"\nthan = \"st\"\n[[claim]]\nbetter = \"stpp\"\nthan = \"st\"",
+            ["the same is claimed twice", "keep one of them"],
+        ),
         ("than = \"st\"", ["`claim.better` is missing", "study.toml:"]),
     ] {
         let test = claiming(&format!("[[claim]]\n{claim}\n"));

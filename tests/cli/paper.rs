@@ -48,8 +48,12 @@ fn a_report_is_checked_from_its_tables_alone() {
         checked().code(1).stderr_has(&path).stderr_has("is missing");
         test.write(&path, text.as_bytes());
     }
-    test.write("reports/tiny/figures/old.svg", b"<svg/>");
-    checked().code(1).stderr_has("figures/old.svg is there");
+    test.write("reports/tiny/figures/mine.svg", b"<svg/>");
+    test.write("reports/tiny/figures/mine.png", b"a photograph");
+    checked().success();
+    let ours = test.text("reports/tiny/figures/graph.svg");
+    test.write("reports/tiny/figures/old.svg", ours.as_bytes());
+    checked().code(1).stderr_has("figures/old.svg is of an earlier report");
     std::fs::remove_file(test.path("reports/tiny/figures/old.svg")).unwrap();
     checked().success();
     // Another number in a table is another report; a file that is no table is damage.
@@ -59,6 +63,13 @@ fn a_report_is_checked_from_its_tables_alone() {
     test.write("reports/tiny/tables/looks.parquet", &looks[..looks.len() / 2]);
     checked().code(4).stderr_has("looks.parquet");
     test.write("reports/tiny/tables/looks.parquet", &looks);
+    // A table that nothing is read from must say what follows from the others all the same.
+    let counts = std::fs::read(test.path("reports/tiny/tables/counts.parquet")).unwrap();
+    let mut flipped = counts.clone();
+    flipped[counts.len() / 2] ^= 1;
+    test.write("reports/tiny/tables/counts.parquet", &flipped);
+    checked().code(4).stderr_has("counts.parquet");
+    test.write("reports/tiny/tables/counts.parquet", &counts);
     checked().success();
 }
 
@@ -146,6 +157,11 @@ fn ablations_are_compared_where_they_may_be() {
     }
     assert!(!report.contains("Missing runs"), "{report}");
     test.run(["report", "tiny", "other", "--check"]).success();
+    test.run(["report", "tiny", "other", "--check-claims"]).code(2).stderr_has("one ablation at a time");
+    test.run(["report", "tiny", "tiny"]).code(2).stderr_has("with itself");
+    test.run(["report", "other", "--check", "--out", "reports/tiny"])
+        .code(2)
+        .stderr_has("something of `tiny`");
     // Other images are another protocol.
     let elsewhere = ablation("elsewhere", "[0]").replace("difficulty = 0.3", "difficulty = 0.4");
     test.write("elsewhere.toml", elsewhere.as_bytes());
@@ -166,4 +182,10 @@ fn two_experiments_are_shown_side_by_side() {
     assert_eq!(json["spec"], serde_json::json!({}));
     assert!(json["stages"].as_array().unwrap().iter().all(|stage| stage["a"] == true && stage["b"] == true));
     test.run(["exp", "diff", "tiny/st/0", "tiny/sttp/0"]).code(2).stderr_has("did you mean");
+    test.run(["exp", "diff", "tiny/st", "tiny/stpp/0"])
+        .code(2)
+        .stderr_has("2 runs fit")
+        .stderr_has("tiny/st/0/0");
+    test.run(["exp", "diff", "tiny", "tiny/stpp/0"]).code(2).stderr_has("an ablation of 8 runs");
+    test.run(["exp", "diff", "", "tiny/stpp/0"]).code(2).stderr_has("8 runs begin so");
 }

@@ -21,7 +21,8 @@ pub fn diff(args: &DiffArgs) -> Result<(), Failure> {
     let store = Store::open_to_read(&args.store.store)?;
     let sides = [Side::find(&store, &args.one)?, Side::find(&store, &args.other)?];
     let [one, other] = &sides;
-    let spec = differences(&flat(&identity(&one.experiment())), &flat(&identity(&other.experiment())));
+    let mut spec = differences(&flat(&identity(&one.experiment())), &flat(&identity(&other.experiment())));
+    spec.extend(bound(&sides));
     let facts = [
         query::study(&store, &one.study.only(&one.member))?,
         query::study(&store, &other.study.only(&other.member))?,
@@ -60,6 +61,30 @@ impl Side {
     }
 }
 
+/// What differs in what the specs were bound to: content that is in no spec.
+fn bound(sides: &[Side; 2]) -> Vec<Difference> {
+    let [one, other] = sides;
+    let lists = |side: &Side| {
+        let split = side.study.data.splits.get(&side.member.split)?;
+        Some(format!("{} + {}", split.labeled_digest.short(), split.unlabeled_digest.short()))
+    };
+    let data = |side: &Side| Some(side.study.data.manifest.short());
+    let numerics = |side: &Side| Some(side.study.numerics.clone());
+    let found = [
+        ("(images and masks)", data(one), data(other)),
+        ("(lists of the split)", lists(one), lists(other)),
+        ("(numerics class)", numerics(one), numerics(other)),
+    ];
+    let differ = found.into_iter().filter(|(_, here, there)| here != there);
+    differ
+        .map(|(path, here, there)| Difference {
+            path: path.to_owned(),
+            old: here.map(Value::from),
+            new: there.map(Value::from),
+        })
+        .collect()
+}
+
 fn text(sides: &[Side; 2], spec: &[Difference], duel: &Duel) -> String {
     let mut text = format!("A  {}\nB  {}\n\nspec\n", sides[0].words(), sides[1].words());
     if spec.is_empty() {
@@ -83,7 +108,7 @@ fn text(sides: &[Side; 2], spec: &[Difference], duel: &Duel) -> String {
     text += "\n\nresults, in points\n";
     let rows = duel.measured.iter().map(|found| {
         let Measured { what, values: [one, other], models } = found;
-        let difference = one.zip(*other).map(|(one, other)| other - one);
+        let difference = one.zip(*other).filter(|_| duel.alike).map(|(one, other)| other - one);
         let models = models.map_or_else(String::new, |found| interval(found.interval));
         [
             format!("  {what}"),
@@ -96,7 +121,12 @@ fn text(sides: &[Side; 2], spec: &[Difference], duel: &Duel) -> String {
     text += &output::columns(["  measure", "A", "B", "B − A", "these models, 95 %"], rows);
     let _ = write!(
         text,
-        "\n\nOne pair says nothing of the procedure: `stpp report` has the intervals over seeds and splits.{}",
+        "\n\n{}One pair says nothing of the procedure: `stpp report` has the intervals over seeds and splits.{}",
+        if duel.alike {
+            ""
+        } else {
+            "They were measured on other images or in another way, so that no difference is shown. "
+        },
         if duel.measured.iter().any(|found| found.values.contains(&None)) {
             format!(" {NONE} is what is not there.")
         } else {

@@ -27,10 +27,11 @@ pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
     let counts = Counts::of(&study, &missing);
     let estimate = Pace::of(&store, &study, &missing)?.estimate(&study, &missing);
     let design = Sensitivity::of_ablation(&study.stored.ablation);
-    let sd = expected_sd(&store, study.stored.ablation.noise.as_ref())?;
+    let sd = expected_sd(&store, study.stored.ablation.noise.as_ref(), design)?;
     if args.json {
         let mut plan = counts.to_json(&study, estimate);
         plan["design"] = design.to_json(sd.as_ref().map(|(sd, _)| *sd));
+        plan["design"]["sd_source"] = sd.map(|(_, source)| source).into();
         output::result(&plan.to_string());
         return Ok(());
     }
@@ -53,7 +54,11 @@ pub fn plan(args: &PlanArgs) -> Result<(), Failure> {
 }
 
 /// The standard deviation of paired differences that is to be reckoned with, in points, and where it is from.
-fn expected_sd(store: &Store, noise: Option<&Noise>) -> Result<Option<(f64, String)>, Failure> {
+fn expected_sd(
+    store: &Store,
+    noise: Option<&Noise>,
+    design: Sensitivity,
+) -> Result<Option<(f64, String)>, Failure> {
     let name = match noise {
         None => return Ok(None),
         Some(Noise::Sd(sd)) => return Ok(Some((*sd, "from [noise]".to_owned()))),
@@ -64,8 +69,27 @@ fn expected_sd(store: &Store, noise: Option<&Noise>) -> Result<Option<(f64, Stri
     })?;
     let study = query::study(store, &stored)?;
     let scores = Scores::new(&study);
+    let measured = Sensitivity::of_ablation(&stored.ablation);
+    if measured.unit != design.unit {
+        let message = format!(
+            "failed to take the noise from the ablation `{name}`: its differences are between {}, and those of this one \
+             between {}",
+            measured.unit.word(2),
+            design.unit.word(2)
+        );
+        return Err(
+            Failure::new(FailureKind::Input, message).hint("say it in [noise] as `sd`, or leave it out")
+        );
+    }
     match pooled_sd(&Findings::new(&study, &scores, &[])) {
-        Some(sd) => Ok(Some((sd, format!("as `{name}` measured it")))),
+        Some(sd) => {
+            let words = format!(
+                "as `{name}` measured it between {} {}",
+                measured.units,
+                measured.unit.word(measured.units)
+            );
+            Ok(Some((sd, words)))
+        }
         None => Err(Failure::new(
             FailureKind::Input,
             format!(

@@ -48,6 +48,14 @@ pub fn run(args: &RunArgs) -> Result<(), Failure> {
             error => return Err(error.into()),
         }
     }
+    if let [.., last] = study.stored.registrations.as_slice()
+        && study.stored.registrations.len() > 1
+        && last.finished > 0
+    {
+        output::remark(
+            "the claims, or the study that they are about, were changed after runs were known: the report says so",
+        );
+    }
     let stop = Stop::on_signal().map_err(|error| {
         Failure::new(FailureKind::Input, format!("failed to listen for signals: {error}"))
     })?;

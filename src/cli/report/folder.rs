@@ -13,6 +13,9 @@ use crate::store::{Store, StoredStudy};
 use crate::track::frame::{self, FrameError};
 use crate::track::schema;
 
+/// What every picture of ours has in it.
+const MARK: &[u8] = b"class=\"stpp-picture\"";
+
 /// Tables beside a report: with them it can be rendered again without a store.
 pub const TABLES: &str = "tables";
 
@@ -74,15 +77,18 @@ fn put(folder: &Path, files: &Files) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Pictures in a report's folder that are none of its files.
+/// Pictures of an earlier report that this one has no more. Other people's pictures are left alone.
 pub fn stale(folder: &Path, files: &Files) -> Result<Vec<PathBuf>, Failure> {
     let pictures = folder.join(form::FIGURES);
-    let ours = |path: &PathBuf| {
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        matches!(extension, Some("svg" | "png"))
-    };
-    let known = |path: &PathBuf| files.keys().any(|name| folder.join(name) == *path);
-    Ok(fs::list(&pictures)?.into_iter().filter(|path| ours(path) && !known(path)).collect())
+    let mut stale = Vec::new();
+    for path in fs::list(&pictures)? {
+        let is_picture = path.extension().is_some_and(|extension| extension == "svg");
+        let known = files.keys().any(|name| folder.join(name) == path);
+        if is_picture && !known && fs::read(&path)?.windows(MARK.len()).any(|bytes| bytes == MARK) {
+            stale.push(path);
+        }
+    }
+    Ok(stale)
 }
 
 /// Rows that contradict each other are damage; what can't be written is no fault of the store.

@@ -2,6 +2,7 @@
 
 use crate::report::findings::{Findings, references};
 use crate::report::grid::{Align, Grid};
+use crate::report::number::counted;
 use crate::report::sections;
 
 /// The tables of results and of differences, each as a `table` environment with a label.
@@ -11,11 +12,25 @@ pub fn latex(findings: &Findings) -> String {
     let study = findings.study;
     let mut text =
         String::from("% Needs \\usepackage{booktabs}. Written by stpp; the report has every digest.\n");
+    let single = findings.scores.planned() == 1;
     let units = if study.splits.len() > 1 { "splits" } else { "seeds" };
-    let design = format!("{} seeds $\\times$ {} splits", study.seeds.len(), study.splits.len());
+    let missing = findings.scores.missing().len();
+    let design = match missing {
+        _ if single => "single runs".to_owned(),
+        0 if study.absent.is_empty() => format!(
+            "mean $\\pm$ standard deviation over {} $\\times$ {}",
+            counted(study.seeds.len(), "seed"),
+            counted(study.splits.len(), "split")
+        ),
+        0 => "mean $\\pm$ standard deviation over n runs".to_owned(),
+        missing => format!(
+            "\\textbf{{incomplete}}: {missing} of {} are missing; mean $\\pm$ standard deviation over n of them",
+            counted(findings.scores.planned_in_all(), "run")
+        ),
+    };
     let label = |what: &str| format!("tab:{}-{what}", escaped(&study.name));
     let caption = format!(
-        "mIoU on the {} images in points, mean $\\pm$ standard deviation over {design}; last epoch. \
+        "mIoU on the {} images in points, {design}; last epoch. \
          The best look at the validation images is an oracle selection.",
         study.headline
     );
@@ -26,11 +41,19 @@ pub fn latex(findings: &Findings) -> String {
             continue;
         }
         let caption = format!(
-            "Differences of {} mIoU to {} in points, paired on seed and split. \\emph{{The procedure}}: 95\\,\\% $t$ \
-             interval over {units}; \\emph{{these models}}: 95\\,\\% paired bootstrap over images; $p$: exact \
-             sign-flip test, Holm over the arms.",
+            "Differences of {} mIoU to {} in points, paired on seed and split{}. {}\\emph{{These models}}: 95\\,\\% paired \
+             bootstrap over images.",
             study.headline,
             inline(&format!("`{against}`")),
+            if missing > 0 { ", \\textbf{incomplete}" } else { "" },
+            if single {
+                String::new()
+            } else {
+                format!(
+                    "\\emph{{The procedure}}: 95\\,\\% $t$ interval over {units}, not adjusted; $p$: exact sign-flip test, \
+                     Holm over the arms. "
+                )
+            },
         );
         text += "\n";
         text += &table(&grid, &caption, &label(&format!("against-{against}")));
@@ -57,18 +80,25 @@ fn table(grid: &Grid, caption: &str, label: &str) -> String {
 /// A cell: code spans and emphasis of our own Markdown, everything else as plain text.
 fn inline(cell: &str) -> String {
     let mut text = String::new();
-    for (i, part) in cell.split('`').enumerate() {
-        if i % 2 == 1 {
-            text += &format!("\\texttt{{{}}}", escaped(part));
-            continue;
+    let (mut code, mut emphasis) = (false, false);
+    let mut characters = cell.chars();
+    while let Some(character) = characters.next() {
+        let mut toggle = |on: &mut bool, opens: &str| {
+            text += if *on { "}" } else { opens };
+            *on = !*on;
+        };
+        match character {
+            '`' => toggle(&mut code, "\\texttt{"),
+            '*' if !code => toggle(&mut emphasis, "\\emph{"),
+            // What somebody wrote, kept from being a mark of Markdown.
+            '\\' if !code => {
+                text += &characters.next().map_or_else(String::new, |next| escaped(&next.to_string()))
+            }
+            other => text += &escaped(&other.to_string()),
         }
-        for (j, part) in part.split('*').enumerate() {
-            text += &if j % 2 == 1 && !part.is_empty() {
-                format!("\\emph{{{}}}", escaped(part))
-            } else {
-                escaped(part)
-            };
-        }
+    }
+    for open in [code, emphasis] {
+        text += if open { "}" } else { "" };
     }
     text
 }

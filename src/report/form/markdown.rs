@@ -7,7 +7,7 @@ use crate::report::compare::{Comparison, MOST_RESAMPLED};
 use crate::report::contrast::SAME_BUDGET;
 use crate::report::figures::Figure;
 use crate::report::findings::{Findings, references};
-use crate::report::grid::{Grid, code, line};
+use crate::report::grid::{Grid, code, line, plain};
 use crate::report::number::{NONE, count, counted, interval, or_none, points, signed};
 use crate::report::regime::{BUDGET_ONE_PAIR, Finding, HEADROOM_ONE_PAIR, RegimeCheck};
 use crate::report::scores::Scores;
@@ -49,12 +49,12 @@ fn values(findings: &Findings, figures: &[(&'static str, Figure)]) -> Value {
         study.arms.iter().map(|arm| (arm.name.clone(), scores.runs(&arm.name).count())).collect();
     context! {
         title => title(study, scores, regime.as_ref()),
-        question => line(&study.question),
-        description => line(&study.description),
+        question => plain(&study.question),
+        description => plain(&study.description),
         answer => answer(findings),
         miou => sections::miou(study, scores).render(),
         spread => planned > 1,
-        design => design(study, missing.is_empty() && undefined.is_empty()),
+        design => design(study, missing.is_empty() && undefined.is_empty() && study.absent.is_empty()),
         best => sections::looks(scores, study).map(looks),
         oracle => study.arms.iter().any(|arm| arm.oracle),
         arms => sections::arms(study).render(),
@@ -90,7 +90,11 @@ fn values(findings: &Findings, figures: &[(&'static str, Figure)]) -> Value {
         },
         sharing => (study.sharing.experiments > 0).then(|| sections::sharing(study).render()),
         unpaired => sections::unpaired(study),
-        experiments => format!("{} experiments", count(study.sharing.experiments)),
+        experiments => match study.sharing.experiments {
+            1 => "1 experiment asks".to_owned(),
+            n => format!("{} experiments ask", count(n)),
+        },
+        incomplete => !missing.is_empty(),
         missing => sections::cells(study, &missing),
         undefined => sections::cells(study, &undefined),
         published => published_rows(study),
@@ -100,7 +104,7 @@ fn values(findings: &Findings, figures: &[(&'static str, Figure)]) -> Value {
         runs => sections::runs(study, scores).render(),
         tables => sections::tables(tables).render(),
         name => code(&study.name),
-        plain_name => line(&study.name),
+        plain_name => line(&study.name).replace('+', " "),
     }
 }
 
@@ -140,11 +144,10 @@ fn comparisons(findings: &Findings) -> Vec<Value> {
     references(findings.study).into_iter().filter_map(section).collect()
 }
 
-/// When the claims were written down, and whether they were changed.
+/// When the claims were written down, and whether they, or the study, were changed.
 fn registered(study: &Study) -> Option<String> {
-    let current = claims_digest(&study.claims);
     let last = study.registrations.last()?;
-    if last.digest != current {
+    if last.digest != claims_digest(&study.claims) {
         return Some(
             "These claims are not registered: `stpp exp run` does that before it trains.".to_owned(),
         );
@@ -164,7 +167,12 @@ fn registered(study: &Study) -> Option<String> {
                 format!("{} ({count}, {})", code(found.digest.short()), known(found))
             })
             .collect();
-        words += &format!(" **The claims were changed.** They had been {}.", told.join(", then "));
+        let changed = if earlier.iter().any(|found| found.digest != last.digest) {
+            "The claims were changed."
+        } else {
+            "The study was changed: its arms, seeds, splits or data."
+        };
+        words += &format!(" **{changed}** Registered earlier: {}.", told.join(", then "));
     }
     Some(words)
 }

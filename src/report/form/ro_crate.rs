@@ -94,6 +94,18 @@ pub fn ro_crate(about: &About, files: &BTreeMap<String, Vec<u8>>) -> String {
     serde_json::to_string_pretty(&document).expect("a value is plain data") + "\n"
 }
 
+/// Files whose bytes are not those that the metadata of a report states, in the order of their paths. Without metadata that can
+/// be read nothing is known.
+pub fn altered(metadata: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let metadata: Value = serde_json::from_slice(metadata).unwrap_or_default();
+    let entities = metadata["@graph"].as_array().map_or(&[][..], Vec::as_slice);
+    let stated = |path: &str| entities.iter().find(|entity| entity["name"] == path)?["sha256"].as_str();
+    let differs = |(path, bytes): &(&String, &Vec<u8>)| {
+        stated(path).is_some_and(|stated| stated != hex(&Sha256::digest(bytes)))
+    };
+    files.iter().filter(differs).map(|(path, _)| path.clone()).collect()
+}
+
 fn link(id: &str) -> Value {
     json!({ "@id": id })
 }

@@ -34,7 +34,18 @@ pub struct ClaimHead {
 /// Every `[[claim]]`, in the order of the file. A claim whose arms are unknown is reported and left out.
 pub fn claims(reader: &Reader<'_>, arms: &[&str]) -> Vec<ClaimHead> {
     let help = "write [[claim]], and below it better, than and by";
-    reader.tables("claim", help).into_iter().filter_map(|reader| claim(reader, arms)).collect()
+    let mut heads: Vec<ClaimHead> = Vec::new();
+    for table in reader.tables("claim", help) {
+        let Some(head) = claim(table, arms) else { continue };
+        match heads.iter().find(|other| other.claim == head.claim) {
+            Some(other) => {
+                let problem = Problem::new("the same is claimed twice").at(&head.better).label("again");
+                reader.report(problem.context(&other.better, "here").help("keep one of them"));
+            }
+            None => heads.push(head),
+        }
+    }
+    heads
 }
 
 fn claim(reader: Reader<'_>, arms: &[&str]) -> Option<ClaimHead> {
@@ -82,7 +93,7 @@ fn split(reader: &Reader<'_>) -> Option<String> {
 pub fn noise(reader: Reader<'_>) -> Option<Noise> {
     reader.exclusive("sd", "study");
     let noise = match (reader.has("sd"), reader.has("study")) {
-        (true, _) => Some(Noise::Sd(reader.number("sd", 1.0, Bounds::POSITIVE))),
+        (true, _) => Some(Noise::Sd(reader.number("sd", 1.0, Bounds::up_to(100.0).without_zero()))),
         (_, true) => Some(Noise::Study(reader.text("study", ""))),
         _ => None,
     };

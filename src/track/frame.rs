@@ -99,18 +99,21 @@ pub fn long_parquet(table: &LongTable<'_>) -> Result<(Vec<u8>, TableDigest), Fra
 /// Parts that are made at the same time.
 const AT_ONCE: usize = 16;
 
-/// Makes every part, some at a time, and takes them in their order.
+/// A part with its canonical bytes.
+type Made = Result<(Vec<u8>, Table), TableError>;
+
+/// Makes every part, some at a time, and takes them in their order: while some are taken, the next are made.
 fn parts(
     table: &LongTable<'_>,
-    mut take: impl FnMut(&Table) -> Result<(), FrameError>,
+    mut take: impl FnMut(&Table) -> Result<(), FrameError> + Send,
 ) -> Result<TableDigest, FrameError> {
+    let make = |start: usize| -> Vec<Made> {
+        let parts = start..(start + AT_ONCE).min(table.parts());
+        parts.into_par_iter().map(|part| table.part(part).map(|part| (part.canonical(), part))).collect()
+    };
     let mut citation = Citation::new(table.schema());
     let mut last: Option<Table> = None;
-    for start in (0..table.parts()).step_by(AT_ONCE) {
-        let made: Vec<_> = (start..(start + AT_ONCE).min(table.parts()))
-            .into_par_iter()
-            .map(|part| table.part(part).map(|part| (part.canonical(), part)))
-            .collect();
+    let mut take_all = |made: Vec<Made>| -> Result<(), FrameError> {
         for part in made {
             let (canonical, part) = part?;
             if let Some(last) = &last {
@@ -118,9 +121,19 @@ fn parts(
             }
             citation.add(part.rows().len(), &canonical);
             take(&part)?;
-            last = if part.rows().is_empty() { last } else { Some(part) };
+            if !part.rows().is_empty() {
+                last = Some(part);
+            }
         }
+        Ok(())
+    };
+    let mut made = make(0);
+    for start in (AT_ONCE..table.parts()).step_by(AT_ONCE) {
+        let (taken, next) = rayon::join(|| take_all(made), || make(start));
+        taken?;
+        made = next;
     }
+    take_all(made)?;
     Ok(citation.finish())
 }
 

@@ -121,6 +121,8 @@ impl Value {
 
     fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
+            // Rows of one stage share its text.
+            (Self::Text(a), Self::Text(b)) if Arc::ptr_eq(a, b) => Ordering::Equal,
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Flag(a), Self::Flag(b)) => a.cmp(b),
             (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
@@ -255,7 +257,7 @@ impl Table {
 
     /// The rows as the bytes that a digest is over.
     pub fn canonical(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.rows.len() * self.schema.columns.len() * 16);
+        let mut bytes = Vec::with_capacity(self.rows.len() * self.schema.columns.len() * 32);
         self.rows.iter().flatten().for_each(|value| value.write(&mut bytes));
         bytes
     }

@@ -6,6 +6,7 @@ use super::number::{counted, probability};
 use super::stats::power::{MOST_UNITS, Test};
 use super::stats::sign_flip::{fewest_units, smallest_after_holm};
 use super::stats::{Unit, mean};
+use super::study::Study;
 use crate::spec::ablation::Ablation;
 
 /// The chance with which a difference is to be found.
@@ -33,6 +34,12 @@ impl Sensitivity {
     pub fn of_ablation(ablation: &Ablation) -> Self {
         let arms = ablation.arms.iter().filter(|arm| !arm.oracle && arm.name != ablation.baseline);
         Self::new(ablation.seeds.len(), ablation.splits.len(), arms.count())
+    }
+
+    /// Of a study that was run.
+    pub fn of_study(study: &Study) -> Self {
+        let arms = study.arms.iter().filter(|arm| !arm.oracle && arm.name != study.baseline);
+        Self::new(study.seeds.len(), study.splits.len(), arms.count())
     }
 
     fn test(self) -> Test {
@@ -137,9 +144,7 @@ pub fn pooled_sd(findings: &Findings) -> Option<f64> {
 
 /// What the design of a study could show, given the spread that was measured.
 pub fn words(findings: &Findings) -> String {
-    let study = findings.study;
-    let arms = study.arms.iter().filter(|arm| !arm.oracle && arm.name != study.baseline).count();
-    let design = Sensitivity::new(study.seeds.len(), study.splits.len(), arms);
+    let design = Sensitivity::of_study(findings.study);
     let sd = pooled_sd(findings).map(|sd| (sd, "measured here, pooled over the arms"));
     format!("{}: {}; {}.", design.words(), design.finds(sd), design.reaches())
 }

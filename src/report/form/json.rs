@@ -205,8 +205,5 @@ fn claim(found: &ClaimFinding) -> Value {
 }
 
 fn design(findings: &Findings) -> Value {
-    let study = findings.study;
-    let arms = study.arms.iter().filter(|arm| !arm.oracle && arm.name != study.baseline).count();
-    let design = Sensitivity::new(study.seeds.len(), study.splits.len(), arms);
-    design.to_json(pooled_sd(findings))
+    Sensitivity::of_study(findings.study).to_json(pooled_sd(findings))
 }
